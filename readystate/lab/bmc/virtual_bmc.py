@@ -1,0 +1,192 @@
+"""The state of one virtual BMC, shared by its RMCP+ and Redfish front ends.
+
+Whatever a BMC remembers lives here and nowhere else: users, boot override, pending BIOS settings,
+volumes, event log, faults. The ledger counts what was really done, for tests that compare it
+with what was planned."""
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from readystate.lab.bmc.faults import Fault, Faults
+from readystate.lab.machines.machine import BootChoice, BootDevice, Machine
+
+
+@dataclass
+class BmcUser:
+    id: int  #: IPMI user id, 2..15
+    name: str
+    password: str
+    role: str = "Administrator"  #: Redfish role name; IPMI privilege follows it
+    enabled: bool = True
+
+
+@dataclass
+class BootOverride:
+    device: BootDevice = BootDevice.NONE
+    persistent: bool = False
+    uefi: bool = False
+    set_at: float | None = None  #: loop time; IPMI lets a one-shot flag lapse after 60 s
+
+
+@dataclass
+class Volume:
+    id: str
+    name: str
+    raid_type: str  #: RAID0 | RAID1 | RAID5 | RAID6 | RAID10
+    drives: tuple[str, ...]
+    size_bytes: int
+
+
+@dataclass
+class SelEntry:
+    id: int
+    at: datetime
+    sensor: str
+    message: str
+    severity: str = "OK"  #: OK | Warning | Critical
+
+
+@dataclass
+class Ledger:
+    """How often each thing was really done. Only ever counts up."""
+
+    power_ons: int = 0
+    power_offs: int = 0
+    resets: int = 0
+    boots: int = 0
+    bios_writes: int = 0  #: settings accepted to pending, per request
+    bios_applies: int = 0  #: boots at which pending settings took effect
+    volume_creates: int = 0
+    volume_deletes: int = 0
+    boot_override_sets: int = 0
+    refused_logins: int = 0
+
+
+@dataclass
+class VirtualBmc:
+    address: str
+    machine: Machine
+    users: list[BmcUser]
+    faults: Faults = field(default_factory=Faults)
+    override: BootOverride = field(default_factory=BootOverride)
+    boot_order: tuple[BootDevice, ...] = (BootDevice.DISK, BootDevice.PXE)
+    bios: dict[str, str | int | bool] = field(default_factory=dict)
+    bios_pending: dict[str, str | int | bool] = field(default_factory=dict)
+    volumes: list[Volume] = field(default_factory=list)
+    volumes_pending: list[Volume] = field(default_factory=list)  #: appear at the next reset
+    volumes_doomed: set[str] = field(default_factory=set)  #: ids that vanish at the next reset
+    virtual_media_url: str | None = None
+    identify_until: float = 0.0  #: loop time until which the identify light is on
+    asset_tag: str = ""
+    restart_cause: str = "unknown"  #: chassis-command | power-button | watchdog | unknown
+    sel: list[SelEntry] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
+    on_bmc_reset: list[Callable[[], None]] = field(default_factory=list)
+    _sel_ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        self.bios = {**self.machine.hardware.bios_defaults, **self.bios}
+        self.machine.attach(self)
+
+    # -- accounts ------------------------------------------------------------------------------
+
+    def find_user(self, name: str) -> BmcUser | None:
+        return next((user for user in self.users if user.name == name and user.enabled), None)
+
+    def accepts(self, name: str, password: str) -> bool:
+        """Check a login, as Redfish does; RMCP+ compares keyed hashes with `effective_password`."""
+        user = self.find_user(name)
+        accepted = user is not None and self.effective_password(user) == password
+        if not accepted:
+            self.ledger.refused_logins += 1
+        return accepted
+
+    def effective_password(self, user: BmcUser) -> str:
+        """The password that really works now: another one while `wrong-password` is planted."""
+        if self.faults.is_active(Fault.WRONG_PASSWORD):
+            return user.password + "-changed"
+        return user.password
+
+    # -- power ---------------------------------------------------------------------------------
+
+    @property
+    def reported_power_on(self) -> bool:
+        """What the BMC says: the machine's true state, unless it is told to lie."""
+        return self.faults.spoken_power(self.machine.is_on)
+
+    async def power_on(self) -> None:
+        if self.faults.is_active(Fault.POWER_LIES):
+            return  # says yes, does nothing
+        if not self.machine.is_on:
+            self.ledger.power_ons += 1
+            self.restart_cause = "chassis-command"
+            self.log("System Power", "Power on")
+            await self.machine.power_on()
+
+    async def power_off(self, *, graceful: bool = False) -> None:
+        if self.faults.is_active(Fault.POWER_LIES):
+            return
+        if self.machine.is_on:
+            self.ledger.power_offs += 1
+            self.log("System Power", "Power off")
+            await (self.machine.shut_down() if graceful else self.machine.power_off())
+
+    async def power_cycle(self) -> None:
+        if self.faults.is_active(Fault.POWER_LIES):
+            return
+        if self.machine.is_on:
+            await self.power_off()
+            await asyncio.sleep(0)
+        await self.power_on()
+
+    async def reset(self) -> None:
+        if self.faults.is_active(Fault.POWER_LIES) or not self.machine.is_on:
+            return
+        self.ledger.resets += 1
+        self.restart_cause = "chassis-command"
+        self.log("System Power", "Reset")
+        await self.machine.reset()
+
+    # -- boot ----------------------------------------------------------------------------------
+
+    def set_boot_override(self, device: BootDevice, *, persistent: bool, uefi: bool) -> None:
+        self.ledger.boot_override_sets += 1
+        now = asyncio.get_running_loop().time()
+        self.override = BootOverride(device, persistent=persistent, uefi=uefi, set_at=now)
+        if self.faults.is_active(Fault.DROPS_BOOT_OVERRIDE):
+            self.override = BootOverride()
+
+    def begin_boot(self) -> BootChoice:
+        self.ledger.boots += 1
+        self._apply_pending()
+        override = self.override
+        order = self.boot_order
+        if override.device is not BootDevice.NONE:
+            order = (override.device, *(item for item in order if item is not override.device))
+        if not override.persistent:
+            self.override = BootOverride()
+        return BootChoice(order=order, uefi=override.uefi, virtual_media_url=self.virtual_media_url)
+
+    def _apply_pending(self) -> None:
+        if self.bios_pending:
+            self.ledger.bios_applies += 1
+            self.bios |= self.bios_pending
+            self.bios_pending = {}
+        self.volumes = [item for item in self.volumes if item.id not in self.volumes_doomed]
+        self.volumes += self.volumes_pending
+        self.volumes_pending, self.volumes_doomed = [], set()
+
+    # -- the BMC itself ------------------------------------------------------------------------
+
+    def cold_reset(self) -> None:
+        """The BMC restarts: sessions and one-shot overrides are gone, the machine runs on."""
+        if not self.override.persistent:
+            self.override = BootOverride()
+        for hook in self.on_bmc_reset:
+            hook()
+
+    def log(self, sensor: str, message: str, severity: str = "OK") -> None:
+        self.sel.append(SelEntry(next(self._sel_ids), datetime.now(UTC), sensor, message, severity))
