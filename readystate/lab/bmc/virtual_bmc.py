@@ -85,7 +85,7 @@ class VirtualBmc:
     sel: list[SelEntry] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)
     on_bmc_reset: list[Callable[[], None]] = field(default_factory=list)
-    _sel_ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _sel_ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
         self.bios = {**self.machine.hardware.bios_defaults, **self.bios}
