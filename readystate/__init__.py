@@ -1,0 +1,1 @@
+"""readystate takes racked machines with a reachable BMC to the ready state."""

@@ -1,0 +1,43 @@
+"""Facts about a node's hardware, normalised: bytes, MHz, canonical MACs, aware UTC instants."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class NicFacts:
+    name: str
+    mac: str
+    speed_mbps: int | None = None
+    pci: str | None = None
+    link: bool | None = None
+
+
+@dataclass(frozen=True)
+class DiskFacts:
+    name: str  #: kernel name, `sda`
+    size_bytes: int
+    serial: str
+    model: str = ""
+    rotational: bool = False
+    wwn: str | None = None
+    by_path: str | None = None
+    blank: bool | None = None  #: no partition table, filesystem, LVM or md signature; None unknown
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """One machine as its live image or its BMC tells it."""
+
+    uuid: str
+    serial: str
+    manufacturer: str
+    model: str
+    cpu_model: str = ""
+    cpu_sockets: int = 0
+    cpu_cores: int = 0  #: of all sockets
+    memory_bytes: int = 0
+    bios_version: str = ""
+    bmc_version: str = ""
+    bmc_address: str | None = None
+    nics: tuple[NicFacts, ...] = ()
+    disks: tuple[DiskFacts, ...] = ()

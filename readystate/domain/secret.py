@@ -1,0 +1,22 @@
+"""A value that must never be shown."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Secret:
+    """Wraps a password or token. `str`, `repr` and formatting give `***`; `reveal()` is explicit."""
+
+    _value: str = field(repr=False)
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __format__(self, spec: str) -> str:
+        return format("***", spec)
