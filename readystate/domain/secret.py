@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Secret:
-    """Wraps a password or token. `str`, `repr` and formatting give `***`; `reveal()` is explicit."""
+    """A password or token. `str`, `repr` and formatting give `***`; `reveal()` is explicit."""
 
     _value: str = field(repr=False)
 
