@@ -9,7 +9,7 @@ from enum import StrEnum
 
 class Fault(StrEnum):
     UNREACHABLE = "unreachable"  #: answers nothing, on any protocol
-    WRONG_PASSWORD = "wrong-password"  # noqa: S105 - a fault's name #: somebody changed the password
+    WRONG_PASSWORD = "wrong-password"  #: somebody changed the password
     SLOW = "slow"  #: every answer takes `delay_s`
     UNAVAILABLE = "unavailable"  #: Redfish 503 with Retry-After, IPMI "node busy" (0xC0)
     POWER_LIES = "power-lies"  #: accepts power commands, does nothing, says "off"

@@ -6,12 +6,15 @@ with what was planned."""
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from readystate.lab.bmc.faults import Fault, Faults
 from readystate.lab.machines.machine import BootChoice, BootDevice, Machine
+
+BMC_RESTART_S = 2.0  #: how long a restarting BMC answers nothing on any protocol
 
 
 @dataclass
@@ -28,7 +31,8 @@ class BootOverride:
     device: BootDevice = BootDevice.NONE
     persistent: bool = False
     uefi: bool = False
-    set_at: float | None = None  #: loop time; IPMI lets a one-shot flag lapse after 60 s
+    set_at: float | None = None  #: loop time
+    lapses_at: float | None = None  #: `time.monotonic()`; only IPMI lets a one-shot flag lapse
 
 
 @dataclass
@@ -47,6 +51,7 @@ class SelEntry:
     sensor: str
     message: str
     severity: str = "OK"  #: OK | Warning | Critical
+    raw: bytes = b""  #: the 16-byte record, if it came in by IPMI's Add SEL Entry
 
 
 @dataclass
@@ -82,6 +87,8 @@ class VirtualBmc:
     identify_until: float = 0.0  #: loop time until which the identify light is on
     asset_tag: str = ""
     restart_cause: str = "unknown"  #: chassis-command | power-button | watchdog | unknown
+    power_restore: str = "always-off"  #: always-off | previous | always-on, after mains returns
+    restarting_until: float = 0.0  #: `time.monotonic()` instant; until then the BMC is silent
     sel: list[SelEntry] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)
     on_bmc_reset: list[Callable[[], None]] = field(default_factory=list)
@@ -90,6 +97,17 @@ class VirtualBmc:
     def __post_init__(self) -> None:
         self.bios = {**self.machine.hardware.bios_defaults, **self.bios}
         self.machine.attach(self)
+
+    @property
+    def mac(self) -> str:
+        """The BMC's own MAC: the first NIC's, made locally administered so that it stays unique."""
+        first, rest = self.machine.hardware.nics[0].mac.split(":", 1)
+        return f"{int(first, 16) | 0x02:02x}:{rest}"
+
+    @property
+    def is_silent(self) -> bool:
+        """True while every front end must answer nothing at all, not even a refused connection."""
+        return self.faults.is_active(Fault.UNREACHABLE) or time.monotonic() < self.restarting_until
 
     # -- accounts ------------------------------------------------------------------------------
 
@@ -150,19 +168,40 @@ class VirtualBmc:
         self.log("System Power", "Reset")
         await self.machine.reset()
 
+    def end_power_command(self) -> None:
+        """For front ends: call once an accepted power command has been answered.
+
+        This is the moment at which the fault `bmc-resets` strikes, once."""
+        if self.faults.is_active(Fault.BMC_RESETS):
+            self.faults.remove(Fault.BMC_RESETS)
+            self.cold_reset()
+
     # -- boot ----------------------------------------------------------------------------------
 
-    def set_boot_override(self, device: BootDevice, *, persistent: bool, uefi: bool) -> None:
+    def set_boot_override(
+        self, device: BootDevice, *, persistent: bool, uefi: bool, lapse_s: float | None = None
+    ) -> None:
+        """Set what the next boot tries first; a one-shot with `lapse_s` is void after that time."""
         self.ledger.boot_override_sets += 1
         now = asyncio.get_running_loop().time()
-        self.override = BootOverride(device, persistent=persistent, uefi=uefi, set_at=now)
+        lapses_at = None if lapse_s is None or persistent else time.monotonic() + lapse_s
+        self.override = BootOverride(
+            device, persistent=persistent, uefi=uefi, set_at=now, lapses_at=lapses_at
+        )
         if self.faults.is_active(Fault.DROPS_BOOT_OVERRIDE):
             self.override = BootOverride()
+
+    def current_override(self) -> BootOverride:
+        """The override in force now; one whose time is over is dropped here."""
+        lapses_at = self.override.lapses_at
+        if lapses_at is not None and time.monotonic() >= lapses_at:
+            self.override = BootOverride()
+        return self.override
 
     def begin_boot(self) -> BootChoice:
         self.ledger.boots += 1
         self._apply_pending()
-        override = self.override
+        override = self.current_override()
         order = self.boot_order
         if override.device is not BootDevice.NONE:
             order = (override.device, *(item for item in order if item is not override.device))
@@ -182,7 +221,10 @@ class VirtualBmc:
     # -- the BMC itself ------------------------------------------------------------------------
 
     def cold_reset(self) -> None:
-        """The BMC restarts: sessions and one-shot overrides are gone, the machine runs on."""
+        """The BMC restarts: sessions and one-shot overrides are gone, the machine runs on.
+
+        It is silent for `BMC_RESTART_S`."""
+        self.restarting_until = time.monotonic() + BMC_RESTART_S
         if not self.override.persistent:
             self.override = BootOverride()
         for hook in self.on_bmc_reset:
