@@ -67,7 +67,7 @@ def _epochs(graph: Graph, node_role: NodeRole, role: Role) -> str:
         counters = graph.nodes[node_role.node_id].epochs
         return ":".join(f"{item[0:3]}{counters.of(item)}" for item in sorted(role.invalidated_by))
     # A vertex without a node rests on everybody above it: who they are (membership) and how often
-    # their disks were written anew; vertices without a node above it carry the same in their digest.
+    # their disks were written anew. Vertices without a node above it carry that in their digest.
     parts = []
     for parent in graph.hard_parents(node_role.id):
         if parent.node_id is None:

@@ -98,6 +98,10 @@ MISSING = _Missing()
 UNKNOWN = _Unknown()
 
 
+def _no_outputs(node_role: NodeRole) -> Mapping[str, Any]:
+    raise LookupError(f"the outputs of node-role {node_role.id} were not loaded")
+
+
 @dataclass
 class Graph:
     books: Mapping[DeploymentId, RoleBook]
@@ -118,7 +122,7 @@ class Graph:
     holds: dict[tuple[HoldScope, int], Hold] = field(default_factory=dict)
     gates: dict[str, Gate] = field(default_factory=dict)
     wakes: dict[tuple[RunId, str], Any] = field(default_factory=dict)  #: came; not consumed yet
-    read_outputs: Callable[[NodeRole], Mapping[str, Any]] = lambda node_role: {}
+    read_outputs: Callable[[NodeRole], Mapping[str, Any]] = _no_outputs
     # -- what the rules did ----------------------------------------------------------------------
     original: dict[NodeRoleId, NodeRole] = field(default_factory=dict)
     touched: set[NodeRoleId] = field(default_factory=set)  #: children must look at them again

@@ -1,0 +1,245 @@
+"""Level-triggered rules: bring every node-role whose surroundings changed to the state that its
+parents, input and confirmation imply. Starts nothing; settles what needs no work.
+
+Each clause is one of design.md section 4.3. The rules run to a fixpoint: a vertex is looked at
+until nothing about it changes, then its children within the working set are; changes that reach
+beyond it are left in `Graph.original` and `Graph.touched` for the engine to carry on."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from readystate.domain.blockers import blockers, needs_person
+from readystate.domain.digest import Input, epochs_part, read_input
+from readystate.domain.graph import EdgeKind, Graph
+from readystate.domain.ids import NodeId, NodeRoleId
+from readystate.domain.node_role import Confirmation, NodeRole, NodeRoleState, Verb
+from readystate.domain.role import Epoch
+
+_DONE = (NodeRoleState.ACTIVE, NodeRoleState.SKIPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a child beyond the working set must be told: changes of its counters, or only that
+    something it wants may have changed."""
+
+    child: NodeRoleId
+    unmet: int = 0
+    stuck: int = 0
+    is_touched: bool = False
+
+
+class Settling:
+    """One fixpoint over one working set at one instant."""
+
+    def __init__(self, graph: Graph, now: datetime) -> None:
+        self.graph = graph
+        self.now = now
+        self._queue: deque[NodeRoleId] = deque()
+        self._queued: set[NodeRoleId] = set()
+
+    def run(self, start: Iterable[NodeRoleId]) -> None:
+        for item in start:
+            self.enqueue(item)
+        while self._queue:
+            item = self._queue.popleft()
+            self._queued.discard(item)
+            self._settle(item)
+
+    def enqueue(self, item: NodeRoleId) -> None:
+        """Look at it (again); vertices outside the focus are the engine's to reach."""
+        if item in self.graph.focus and item not in self._queued:
+            self._queued.add(item)
+            self._queue.append(item)
+
+    def deliver(self, news: "News") -> None:
+        """What became of a parent outside this working set, for one child inside."""
+        child = self.graph.node_roles[news.child]
+        if news.unmet or news.stuck:
+            self.graph.put(
+                replace(
+                    child,
+                    unmet=child.unmet + news.unmet,
+                    stuck_parents=child.stuck_parents + news.stuck,
+                )
+            )
+            self._carry_stuck(child)
+        if news.is_touched and self.graph.is_barrier(child):
+            self.graph.touched.add(news.child)
+        self.enqueue(news.child)
+
+    # -- one vertex --------------------------------------------------------------------------------
+
+    def _settle(self, item: NodeRoleId) -> None:
+        graph = self.graph
+        before = graph.node_roles[item]
+        if before.state is NodeRoleState.PROPOSED:
+            self._mark_stuck(before, None)
+        else:
+            for _ in range(8):  # a vertex passes at most a handful of states in one look
+                current = graph.node_roles[item]
+                known = self._look(current)
+                if graph.node_roles[item] is current:
+                    break
+            else:
+                raise RuntimeError(f"node-role {item} does not come to rest")
+            self._mark_stuck(graph.node_roles[item], known)
+        after = graph.node_roles[item]
+        if after is not before or item in graph.touched:
+            self.carry_on(before, after)
+
+    def _look(self, current: NodeRole) -> Input | None:
+        """Apply the first rule that holds; returns the input if it was read."""
+        state = current.state
+        if state is NodeRoleState.TRANSITION:
+            return None
+        if current.unmet > 0:
+            if state is NodeRoleState.TODO:
+                self._move(current, Verb.BLOCK)
+            elif state in _DONE and not current.is_stale:
+                self._put(replace(current, is_stale=True, since=self.now))
+            return None
+        known = read_input(self.graph, current)
+        if state in _DONE or state is NodeRoleState.ERROR:
+            self._look_again(current, known)
+        else:
+            self._look_ahead(current, known)
+        return known
+
+    def _look_ahead(self, current: NodeRole, known: Input) -> None:
+        """Blocked or to do, with every hard parent settled."""
+        if known.verdict is False:
+            self._move(current, Verb.SKIP, digest=known.digest, confirmation=None, error=None)
+            return
+        bound = self._confirmation(current, known)
+        if bound is not current.confirmation:
+            self._put(replace(current, confirmation=bound))
+        elif current.state is NodeRoleState.BLOCKED:
+            self._move(current, Verb.UNBLOCK)
+        elif self._is_inline(current) and not blockers(self.graph, current, self.now):
+            started = current.after(Verb.START, self.now)
+            done = started.after(Verb.SUCCEED, self.now, digest=known.digest, error=None)
+            self._put(replace(done, fence=current.fence + 1, confirmation=None))
+
+    def _look_again(self, current: NodeRole, known: Input) -> None:
+        """Active, skipped or in error, with every hard parent settled: does it still hold?"""
+        was_wanted = current.state is not NodeRoleState.SKIPPED
+        if known.verdict is not None and known.verdict is not was_wanted:
+            self._move(current, Verb.RECONSIDER, is_stale=False, error=None)
+            return
+        same = current.digest == known.digest
+        role = self.graph.role_of(current)
+        if current.state is NodeRoleState.SKIPPED:
+            if current.is_stale or not same:
+                self._put(replace(current, is_stale=False, digest=known.digest))
+            return
+        if current.state is NodeRoleState.ERROR:
+            if not same and not role.is_destructive:
+                self._move(current, Verb.RETRY)
+            return
+        bound = self._confirmation(current, known)
+        if bound is not current.confirmation:
+            self._put(replace(current, confirmation=bound))
+        elif bound is not None or not (same or role.is_destructive):
+            self._move(current, Verb.RERUN, is_stale=False)
+        else:
+            moved = epochs_part(current.digest) != known.epochs
+            must_rerun = not same and moved  # only a destructive one comes here with `not same`
+            if current.is_stale is not must_rerun:
+                self._put(replace(current, is_stale=must_rerun))
+
+    def _confirmation(self, current: NodeRole, known: Input) -> Confirmation | None:
+        """Bind a confirmation when all parents have settled; later changes void it."""
+        given = current.confirmation
+        if given is None:
+            return None
+        key = self.confirmation_key(current, known)
+        if given.key is None:
+            return replace(given, key=key)
+        if given.key != key:
+            self._say("node-role.confirmation-void", current)
+            return None
+        return given
+
+    def confirmation_key(self, current: NodeRole, known: Input) -> str:
+        node = self.graph.nodes[current.node_id] if current.node_id is not None else None
+        return f"{known.digest}@{node.identity if node else '-'}"
+
+    def _is_inline(self, current: NodeRole) -> bool:
+        return self.graph.role_of(current).is_inline or self.graph.is_barrier(current)
+
+    def _mark_stuck(self, current: NodeRole, known: Input | None) -> None:
+        stuck = not current.is_settled and needs_person(self.graph, current, known)
+        if stuck is not current.is_stuck:
+            self.graph.put(replace(current, is_stuck=stuck))
+
+    # -- moving and carrying on --------------------------------------------------------------------
+
+    def _move(self, current: NodeRole, verb: Verb, **changes: object) -> None:
+        self._put(current.after(verb, self.now, **changes))
+
+    def _put(self, changed: NodeRole) -> None:
+        self.graph.put(changed)
+
+    def _say(self, kind: str, node_role: NodeRole) -> None:
+        self.graph.emit(kind, self.now, node_role_id=node_role.id, node_id=node_role.node_id)
+
+    def carry_on(self, before: NodeRole, after: NodeRole) -> None:
+        """Let the children within the working set know what became of `after`."""
+        graph = self.graph
+        unmet = before.is_settled - after.is_settled
+        stuck = after.holds_back - before.holds_back
+        looks_different = before.digest != after.digest or before.outputs != after.outputs
+        if looks_different or after.id in graph.touched:
+            graph.touched.add(after.id)
+            looks_different = True
+        for edge in list(graph.children[after.id]):
+            child = graph.node_roles[edge.child]
+            if edge.is_joining and after.is_settled:
+                graph.join(edge)
+                if graph.is_barrier(child):
+                    graph.touched.add(child.id)
+            elif edge.counts and (unmet or stuck):
+                graph.put(
+                    replace(
+                        child,
+                        unmet=child.unmet + unmet,
+                        stuck_parents=child.stuck_parents + stuck,
+                    )
+                )
+                self._carry_stuck(child)
+            elif not (edge.kind is EdgeKind.SOFT and (unmet or stuck)) and not looks_different:
+                continue
+            if looks_different and graph.is_barrier(child):
+                graph.touched.add(child.id)
+            self.enqueue(child.id)
+
+    def _carry_stuck(self, before: NodeRole) -> None:
+        """A child's `holds_back` may follow from its parents' alone: pass that on at once."""
+        after = self.graph.node_roles[before.id]
+        if after.holds_back is not before.holds_back:
+            self.carry_on(before, after)
+
+
+def move_epochs(
+    graph: Graph, node_id: NodeId, epochs: frozenset[Epoch], now: datetime
+) -> list[NodeRoleId]:
+    """Move the node's counters once; returns the node-roles to look at again."""
+    if not epochs:
+        return []
+    node = graph.nodes[node_id]
+    # The reboot that we cause ourselves is counted here, so the boot id that follows is expected.
+    boot_id = None if Epoch.REBOOT in epochs else node.boot_id
+    graph.put_node(replace(node, epochs=node.epochs.moved(epochs), boot_id=boot_id))
+    graph.emit("node.epochs-moved", now, node_id=node_id, epochs=sorted(epochs))
+    rest_on = []
+    for item in graph.on_node[node_id]:
+        node_role = graph.node_roles[item]
+        if graph.role_of(node_role).invalidated_by & epochs:
+            rest_on.append(item)
+        if Epoch.REINSTALL in epochs:
+            graph.touched.add(item)  # vertices without a node below it count reinstalls
+            rest_on.append(item)
+    return rest_on
