@@ -1,0 +1,107 @@
+"""Make the project's environment: `.venv` with the versions of requirements.lock and readystate
+itself, editable. Standard library only, because it runs before anything is installed.
+
+Done work is remembered in a stamp (a digest of what it rests on), so a second call costs nothing.
+Debian splits `venv` from Python: where it is missing this installs it (root), or borrows a pip that
+is already there, or says which command a person has to type."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / ".readystate-setup"
+LOCK = ROOT / "requirements.lock"
+OLDEST = (3, 11)
+
+
+class SetupFailed(Exception):
+    """What went wrong and what to type; shown without a traceback."""
+
+
+def wanted_digest() -> str:
+    """What the environment rests on; a change of any of it sets up again."""
+    digest = hashlib.sha256(f"{ROOT} {sys.version_info[:2]}".encode())
+    for name in ("pyproject.toml", "requirements.lock", "tools/setup_venv.py"):
+        digest.update((ROOT / name).read_bytes())
+    return digest.hexdigest()
+
+
+def run(*command: str | Path) -> None:
+    words = [str(word) for word in command]
+    if subprocess.run(words, cwd=ROOT).returncode != 0:
+        raise SetupFailed(f"this command failed: {' '.join(words)}")
+
+
+def succeeds(*command: str | Path) -> bool:
+    words = [str(word) for word in command]
+    return subprocess.run(words, cwd=ROOT, capture_output=True).returncode == 0
+
+
+def has_working_pip() -> bool:
+    return PYTHON.exists() and succeeds(PYTHON, "-m", "pip", "--version")
+
+
+def create_venv() -> None:
+    """A `.venv` that has pip, by the first way that works."""
+    package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+    if succeeds(sys.executable, "-m", "venv", "--clear", VENV) and has_working_pip():
+        return
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        print(f"    Python's venv is incomplete here; installing {package}", flush=True)
+        quiet = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq")
+        run(*quiet, "update")
+        run(*quiet, "install", "-y", "--no-install-recommends", package)
+        run(sys.executable, "-m", "venv", "--clear", VENV)
+        return
+    if succeeds(sys.executable, "-m", "venv", "--clear", "--without-pip", VENV):
+        # pip 22.3 and later can work on an environment other than their own.
+        if succeeds(sys.executable, "-m", "pip", "--python", PYTHON, "install", "pip"):
+            return
+        if shutil.which("uv") and succeeds("uv", "pip", "install", "--python", PYTHON, "pip"):
+            return
+    raise SetupFailed(
+        f"{sys.executable} cannot make a virtual environment with pip\n"
+        f"    on Debian or Ubuntu:  sudo apt-get install {package}\n"
+        "    elsewhere:            install Python 3.11 or later with its venv and ensurepip\n"
+        "    another Python:       make setup PYTHON=/path/to/python3"
+    )
+
+
+def set_up() -> None:
+    if sys.version_info < OLDEST:
+        raise SetupFailed(
+            f"{sys.executable} is Python {sys.version.split()[0]}, but 3.11 or later is needed\n"
+            "    another Python:       make setup PYTHON=/path/to/python3"
+        )
+    digest = wanted_digest()
+    if has_working_pip() and STAMP.exists() and STAMP.read_text() == digest:
+        return
+    print("==> set-up: .venv with the versions of requirements.lock (a minute or two)", flush=True)
+    STAMP.unlink(missing_ok=True)
+    if not has_working_pip():
+        create_venv()
+    pip = (PYTHON, "-m", "pip", "--disable-pip-version-check", "--quiet")
+    install = (*pip, "install", "--constraint", LOCK)
+    run(*install, "--upgrade", "pip")  # Debian's own is older than dependency groups
+    run(*install, "--group", "dev", "--editable", ".")
+    STAMP.write_text(digest)
+    print("==> set-up: done", flush=True)
+
+
+def main() -> int:
+    try:
+        set_up()
+    except SetupFailed as failure:
+        print(f"set-up failed: {failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
