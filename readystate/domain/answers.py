@@ -39,9 +39,7 @@ def _own_epochs(role: Role) -> frozenset[Epoch]:
     return role.raises
 
 
-def _moved(
-    graph: Graph, run: Run, epochs: frozenset[Epoch], now: datetime
-) -> list[NodeRoleId]:
+def _moved(graph: Graph, run: Run, epochs: frozenset[Epoch], now: datetime) -> list[NodeRoleId]:
     return [] if run.node_id is None else move_epochs(graph, run.node_id, epochs, now)
 
 
@@ -69,7 +67,7 @@ def take_answer(
             if role.reboot is not Reboot.SHARED or run.phase is not RunPhase.RUNNING:
                 wrong = Invalid(f"{role.name} staged a change", why="it is not `reboot: shared`")
                 return _fail_or_defer(graph, run, node_role, wrong, now)
-            _keep(graph, run, RunPhase.STAGED, now)
+            graph.put_run(replace(run, phase=RunPhase.STAGED, lease_until=None, owner=None))
             return [node_role.id]
         case Pending(wake=wake, deadline_s=deadline_s):
             deadline = run.wake_deadline or now + timedelta(seconds=deadline_s)
@@ -88,10 +86,6 @@ def take_answer(
             return _fail_or_defer(graph, run, node_role, error, now)
         case Errored(error=error):
             return _fail_or_defer(graph, run, node_role, error, now)
-
-
-def _keep(graph: Graph, run: Run, phase: RunPhase, now: datetime) -> Run:
-    return graph.put_run(replace(run, phase=phase, lease_until=None, owner=None))
 
 
 def _close(graph: Graph, run: Run) -> None:

@@ -93,9 +93,7 @@ def _all(graph: Graph, node_role: NodeRole, now: datetime) -> Iterator[Blocker]:
     yield from _shared_resources(graph, node_role, now)
 
 
-def personal(
-    graph: Graph, node_role: NodeRole, known: Input | None = None
-) -> Iterator[Blocker]:
+def personal(graph: Graph, node_role: NodeRole, known: Input | None = None) -> Iterator[Blocker]:
     """Blockers of the vertex's own that need a person. `known` saves reading the input again."""
     if node_role.is_settled or node_role.state is NodeRoleState.TRANSITION:
         return

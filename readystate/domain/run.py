@@ -9,6 +9,7 @@ from readystate.domain.role import Lane
 
 
 class RunPhase(StrEnum):
+    QUEUED = "queued"  #: a power action that waits for its lane
     RUNNING = "running"  #: a worker has it
     PENDING = "pending"  #: the work goes on without us; keeps its lanes
     STAGED = "staged"  #: takes effect at the next reset; holds no lane
@@ -30,6 +31,9 @@ class RunKind(StrEnum):
     CYCLE = "cycle"  #: the one power cycle that staged work shares
 
 
+_LANELESS = frozenset({RunPhase.QUEUED, RunPhase.STAGED, RunPhase.VERIFY, RunPhase.DONE})
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     id: RunId
@@ -48,6 +52,7 @@ class Run:
     wake: str | None = None  #: PENDING: the wake it waits for
     wake_deadline: datetime | None = None
     stop_reason: StopReason | None = None
+    not_before: datetime | None = None  #: STOPPING: could not be stopped yet, tries again then
     action: str = ""  #: POWER: the power action
     by: str = ""  #: POWER, CANCELLED: the person
     progress: str = ""
@@ -63,7 +68,7 @@ class Run:
     @property
     def occupied(self) -> tuple[Lane, ...]:
         """The lanes it holds now. Staged work holds none."""
-        if self.phase in (RunPhase.STAGED, RunPhase.VERIFY, RunPhase.DONE):
+        if self.phase in _LANELESS:
             return ()
         return lanes_of(self.lane)
 

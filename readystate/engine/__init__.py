@@ -1,0 +1,1 @@
+"""What to do next: use cases that orchestrate the domain through ports."""
