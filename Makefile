@@ -42,7 +42,7 @@ types: setup  ## mypy: strict on domain, ports and engine, typed everywhere
 	@$(BIN)/mypy
 
 arch: setup  ## layers and library homes: imports go right only
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 ##@ One kind of test
 unit: setup  ## domain, planner, use cases with fakes; under 20 s

@@ -36,7 +36,11 @@ def parts(pytest_arguments: Sequence[str]) -> tuple[Part, ...]:
         Part("lint", "ruff: mistakes and style", (ruff, "check", ".")),
         Part("format", "ruff: layout", (ruff, "format", "--check", "--quiet", ".")),
         Part("types", "mypy: strict on domain, ports, engine", (mypy, "--no-error-summary")),
-        Part("layers", "import-linter: imports go right only", (str(BIN / "lint-imports"),)),
+        Part(
+            "layers",
+            "import-linter: imports go right only",
+            (str(BIN / "lint-imports"), "--no-logo"),
+        ),
         Part(
             "tests",
             "pytest: everything but metal and lab, on all cores",
