@@ -1,4 +1,4 @@
-"""Deployments, and what people want changed in them: collected in a proposal, planned, committed."""
+"""Deployments, and what people want changed in them: collected in proposals, planned, committed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

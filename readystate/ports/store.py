@@ -73,7 +73,7 @@ class Reader(Protocol):
     # -- the graph ---------------------------------------------------------------------------------
 
     def load(self, units: Collection[Unit]) -> Graph:
-        """The neighbourhood of `units`: their node-roles in focus with all parent edges; the parents
+        """The neighbourhood of `units`: their node-roles in focus with all parent edges; parents
         outside as they are (not in focus), and for those that are barriers, if a want reads through
         them, the peers behind; nodes, open runs, holds around, wakes, layered values; outputs are
         parsed only when read. A bounded number of queries, whatever the number of units."""
