@@ -125,7 +125,7 @@ class VirtualBmc:
     def effective_password(self, user: BmcUser) -> str:
         """The password that really works now: another one while `wrong-password` is planted."""
         if self.faults.is_active(Fault.WRONG_PASSWORD):
-            return user.password + "-changed"
+            return "changed-" + user.password  # in front: IPMI hears 20 bytes at most
         return user.password
 
     # -- power ---------------------------------------------------------------------------------

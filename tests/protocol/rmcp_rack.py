@@ -1,0 +1,142 @@
+"""Racks of inert machines behind RMCP+ for the tests beside this file, served from a thread so
+that blocking peers can talk to them."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from readystate.lab.bmc.rmcp import RmcpServer
+from readystate.lab.bmc.virtual_bmc import BmcUser, VirtualBmc
+from readystate.lab.hardware import Drive, Hardware, Nic
+from readystate.lab.machines.inert import InertMachine
+
+USER, PASSWORD = "admin", "rack-12-secret"
+HIGH_PORT = 16230
+PERSONALITIES = {
+    "dell": "Dell Inc.",
+    "hpe": "HPE",
+    "supermicro": "Supermicro",
+    "generic-ipmi": "Acme Servers",
+}
+
+
+def rack_port() -> int:
+    """623 where this user may bind it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("127.77.0.1", 623))
+        except PermissionError:
+            return HIGH_PORT
+    return 623
+
+
+PORT = rack_port()
+
+
+def rack_network(block: int) -> str:
+    """`127.x` that no other worker of this test run uses."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return f"127.{block + worker % 8}"
+
+
+def make_hardware(number: int, personality: str = "dell") -> Hardware:
+    return Hardware(
+        personality=personality,
+        manufacturer=PERSONALITIES[personality],
+        model="R-640",
+        serial=f"SN{number:05d}",
+        uuid=f"4c4c4544-0035-5910-8043-{number:012x}",
+        bios_version="2.19.1",
+        bmc_version="6.10.30.00",
+        cpu_model="Xeon Gold 6230",
+        cpu_sockets=2,
+        cpu_cores=20,
+        memory_bytes=192 * 2**30,
+        nics=(
+            Nic("eno1", f"0c:c4:7a:00:{number >> 8:02x}:{number & 255:02x}", 10000, "0000:19:00.0"),
+        ),
+        drives=(Drive("Disk.Bay.0", 480 * 10**9, "S4510", f"D{number:05d}"),),
+        asset_tag=f"asset-{number}",
+    )
+
+
+def make_bmc(address: str, number: int = 1, personality: str = "dell") -> VirtualBmc:
+    user = BmcUser(2, USER, PASSWORD)
+    return VirtualBmc(address, InertMachine(make_hardware(number, personality)), [user])
+
+
+@dataclass
+class ServedRack:
+    bmcs: list[VirtualBmc]
+    loop: asyncio.AbstractEventLoop
+    failures: list[dict[str, Any]]  #: what the loop reported as unhandled
+
+    def run(self, act: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        asyncio.run_coroutine_threadsafe(act(), self.loop).result(10)
+
+
+@contextmanager
+def serve(bmcs: list[VirtualBmc], **limits: Any) -> Iterator[ServedRack]:
+    """Serve in a thread of its own; fails if anything went unhandled in its loop."""
+    loop = asyncio.new_event_loop()
+    failures: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _loop, context: failures.append(context))
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    server = RmcpServer(bmcs, port=PORT, **limits)
+    rack = ServedRack(bmcs, loop, failures)
+    try:
+        rack.run(server.start)
+        yield rack
+        rack.run(server.stop)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+    assert failures == []
+
+
+@dataclass(frozen=True)
+class Ipmitool:
+    """ipmitool over lanplus against one BMC. The password goes by environment, never in argv."""
+
+    bmc: VirtualBmc
+    suite: int = 3
+    user: str = USER
+    password: str = PASSWORD
+    level: str = "ADMINISTRATOR"
+    wait: tuple[str, ...] = ("-N", "1", "-R", "3")
+
+    def try_(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [
+                *("ipmitool", "-I", "lanplus", "-H", self.bmc.address, "-p", str(PORT)),
+                *("-C", str(self.suite), "-U", self.user, "-L", self.level, "-E", *self.wait),
+                *command,
+            ],
+            env={**os.environ, "IPMI_PASSWORD": self.password},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def __call__(self, *command: str) -> str:
+        done = self.try_(*command)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+def write_freeipmi_config(folder: Path) -> Path:
+    """Credentials for FreeIPMI's tools in a file that only we can read."""
+    path = folder / "freeipmi.conf"
+    path.touch(mode=0o600)
+    path.write_text(f"username {USER}\npassword {PASSWORD}\ndriver-type LAN_2_0\n")
+    return path
