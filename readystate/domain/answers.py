@@ -16,6 +16,10 @@ from readystate.domain.role import Epoch, Reboot, Role
 from readystate.domain.run import Run, RunKind, RunPhase, StopReason
 from readystate.domain.settling import move_epochs
 
+#: Pauses between two looks at a side effect that is not over yet.
+VERIFY_AGAIN_S = 2.0
+STOP_AGAIN_S = 15.0
+
 #: Families that are never retried, whoever reports them.
 _AT_ONCE = frozenset({"refused", "unsupported", "invalid", "outcome-unknown"})
 
@@ -85,7 +89,26 @@ def take_answer(
             error: WorkError = Failed(f"{node_role.role}: not in place", why=reason)
             return _fail_or_defer(graph, run, node_role, error, now)
         case Errored(error=error):
+            if run.phase is RunPhase.VERIFYING and _may_verify_later(graph, node_role, error, now):
+                later = now + timedelta(seconds=VERIFY_AGAIN_S)
+                graph.put_run(
+                    replace(
+                        run,
+                        phase=RunPhase.VERIFY,
+                        lease_until=None,
+                        owner=None,
+                        not_before=later,
+                    )
+                )
+                return [node_role.id]
             return _fail_or_defer(graph, run, node_role, error, now)
+
+
+def _may_verify_later(graph: Graph, node_role: NodeRole, error: WorkError, now: datetime) -> bool:
+    """After a power cycle a BMC takes its time to apply what was staged: not yet is not no."""
+    started = node_role.first_started_at or now
+    deadline = started + timedelta(seconds=graph.role_of(node_role).deadline_s)
+    return error.family in ("busy", "unreachable") and now < deadline
 
 
 def _close(graph: Graph, run: Run) -> None:
@@ -194,7 +217,12 @@ def _take_stop(
     now: datetime,
     outputs: str,
 ) -> list[NodeRoleId]:
-    """The side effect has stopped. `answer` is what `check` said, if the act had begun."""
+    """The side effect has stopped, unless `answer` is an error. Else it is what `check` said."""
+    if isinstance(answer, Errored):
+        later = now + timedelta(seconds=STOP_AGAIN_S)
+        graph.put_run(replace(run, lease_until=None, owner=None, not_before=later))
+        graph.put(replace(node_role, error=_last_error(node_role, answer.error, now)))
+        return [node_role.id]
     if isinstance(answer, Succeeded):
         return _succeed(graph, run, node_role, now, outputs)
     past = graph.role_of(node_role).is_destructive and run.effect_recorded

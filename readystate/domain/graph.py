@@ -123,6 +123,7 @@ class Graph:
     gates: dict[str, Gate] = field(default_factory=dict)
     wakes: dict[tuple[RunId, str], Any] = field(default_factory=dict)  #: came; not consumed yet
     read_outputs: Callable[[NodeRole], Mapping[str, Any]] = _no_outputs
+    is_calm: bool = False  #: while planning: a `when` on an unknown output says no
     # -- what the rules did ----------------------------------------------------------------------
     original: dict[NodeRoleId, NodeRole] = field(default_factory=dict)
     touched: set[NodeRoleId] = field(default_factory=set)  #: children must look at them again

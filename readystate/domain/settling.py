@@ -34,9 +34,10 @@ class News:
 class Settling:
     """One fixpoint over one working set at one instant."""
 
-    def __init__(self, graph: Graph, now: datetime) -> None:
+    def __init__(self, graph: Graph, now: datetime, *, inline: bool = True) -> None:
         self.graph = graph
         self.now = now
+        self.inline = inline  #: also settle what needs no work; else leave it to do
         self._queue: deque[NodeRoleId] = deque()
         self._queued: set[NodeRoleId] = set()
 
@@ -110,7 +111,8 @@ class Settling:
 
     def _look_ahead(self, current: NodeRole, known: Input) -> None:
         """Blocked or to do, with every hard parent settled."""
-        if known.verdict is False:
+        is_calm = known.verdict is None and self.graph.is_calm
+        if known.verdict is False or is_calm:
             self._move(current, Verb.SKIP, digest=known.digest, confirmation=None, error=None)
             return
         bound = self._confirmation(current, known)
@@ -118,7 +120,9 @@ class Settling:
             self._put(replace(current, confirmation=bound))
         elif current.state is NodeRoleState.BLOCKED:
             self._move(current, Verb.UNBLOCK)
-        elif self._is_inline(current) and not blockers(self.graph, current, self.now):
+        elif (
+            self.inline and self._is_inline(current) and not blockers(self.graph, current, self.now)
+        ):
             started = current.after(Verb.START, self.now)
             done = started.after(Verb.SUCCEED, self.now, digest=known.digest, error=None)
             self._put(replace(done, fence=current.fence + 1, confirmation=None))

@@ -4,7 +4,6 @@ it, and returns what must be given to a worker. Imports no I/O, no clock, no asy
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from readystate.domain.answers import begin_stop
@@ -22,13 +21,7 @@ from readystate.domain.ids import NodeId, NodeRoleId, RunId
 from readystate.domain.node_role import NodeRole, NodeRoleState, Verb
 from readystate.domain.role import Lane
 from readystate.domain.run import Run, RunKind, RunPhase, StopReason, lanes_of
-
-
-class WorkKind(StrEnum):
-    RUN = "run"
-    CHECK = "check"
-    STOP = "stop"
-    POWER = "power"
+from readystate.ports.dispatch import WorkKind
 
 
 @dataclass(frozen=True)
@@ -95,7 +88,9 @@ class Planner:
                 yield self._dispatch(replace(run, phase=RunPhase.RUNNING), WorkKind.RUN)
             case RunPhase.PENDING if run.wake_deadline is not None and run.wake_deadline <= now:
                 yield self._dispatch(begin_stop(self.graph, run, StopReason.OVERDUE), WorkKind.STOP)
-            case RunPhase.VERIFY if run.node_id is not None:
+            case RunPhase.VERIFY if run.node_id is not None and (
+                run.not_before is None or run.not_before <= now
+            ):
                 lanes = self.graph.lanes(run.node_id)
                 if not any(lane in lanes for lane in lanes_of(run.lane)):
                     yield self._dispatch(replace(run, phase=RunPhase.VERIFYING), WorkKind.CHECK)
