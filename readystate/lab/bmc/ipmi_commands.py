@@ -6,6 +6,11 @@ from typing import Any
 from readystate.lab.bmc import (
     ipmi_app,
     ipmi_chassis,
+    ipmi_dcmi,
+    ipmi_lan,
+    ipmi_sensor,
+    ipmi_storage,
+    ipmi_user,
 )
 from readystate.lab.bmc.faults import Fault
 from readystate.lab.bmc.ipmi_device import Call, Command, IpmiDevice, PowerCommand
@@ -15,6 +20,11 @@ from readystate.lab.bmc.ipmi_session import OUTSIDER, Session
 _BY_NAME: dict[tuple[NetFn, int], Command | PowerCommand] = {
     **ipmi_app.COMMANDS,
     **ipmi_chassis.COMMANDS,
+    **ipmi_dcmi.COMMANDS,
+    **ipmi_lan.COMMANDS,
+    **ipmi_sensor.COMMANDS,
+    **ipmi_storage.COMMANDS,
+    **ipmi_user.COMMANDS,
 }
 COMMANDS = {net_fn << 8 | number: command for (net_fn, number), command in _BY_NAME.items()}
 #: answered even by a BMC that is too busy for anything else, else nobody could leave

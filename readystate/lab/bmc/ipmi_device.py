@@ -43,6 +43,7 @@ class IpmiDevice:
         "boot_info_ack",
         "guid",
         "in_flight",
+        "port",
         "sdr_reservation",
         "sel_erased_at",
         "sel_reservation",
@@ -50,9 +51,10 @@ class IpmiDevice:
         "table",
     )
 
-    def __init__(self, bmc: VirtualBmc, table: SessionTable) -> None:
+    def __init__(self, bmc: VirtualBmc, table: SessionTable, *, port: int) -> None:
         self.bmc = bmc
         self.table = table
+        self.port = port
         # Vendors send the UUID as SMBIOS stores it (first three fields little-endian), whatever
         # section 20.8 says, and consoles have learned to read it so.
         self.guid = uuid.UUID(bmc.machine.hardware.uuid).bytes_le

@@ -227,7 +227,7 @@ class RmcpServer:
             bound.close()
             raise
         table = SessionTable(capacity=self._sessions_per_bmc, idle_s=self._session_idle_s)
-        endpoint = RmcpEndpoint(IpmiDevice(bmc, table), bound, self._tasks)
+        endpoint = RmcpEndpoint(IpmiDevice(bmc, table, port=self._port), bound, self._tasks)
         endpoint.start()
         return endpoint
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from readystate.lab.hardware import Hardware
 from readystate.lab.machines.machine import BootChoice, Firmware
 
-WATTS_ON, WATTS_STANDBY = 212.0, 12.0
+WATTS_ON, WATTS_STANDBY = 216.0, 16.0
 CELSIUS_ON, CELSIUS_OFF = 47.0, 23.0
 FAN_RPM = 4800.0
 
