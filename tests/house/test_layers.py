@@ -38,9 +38,10 @@ PLANTED = [
     ("web.planted_typer", "typer", "Typer in cli"),
     ("adapters.jigs.planted_hammer", "readystate.adapters.hammers", "Adapters meet in bootstrap"),
     ("adapters.jigs.planted_a", "readystate.adapters.jigs.planted_b", "nor do jigs"),
+    ("adapters.hammers.planted_a", "readystate.adapters.hammers.planted_b", "Hammers do not"),
 ]
 #: Nothing wrong with these: they are there to be imported.
-BYSTANDERS = ("engine.planted", "adapters.jigs.planted_b")
+BYSTANDERS = ("engine.planted", "adapters.jigs.planted_b", "adapters.hammers.planted_b")
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
