@@ -4,6 +4,7 @@ The families of work (`Unreachable` ... `Failed`) are shared by hammers and jigs
 a run is retried, by the table in docs/states.md. No status codes here: `web/errors.py` and
 `cli/errors.py` map classes to HTTP and exit codes."""
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -82,6 +83,23 @@ class AttributeMissing(ReadystateError):
 
 class AnnotationInvalid(ReadystateError):
     """One problem in a declared file; `what` starts with `file:line`."""
+
+    def __init__(self, what: str, *, file: str, line: int, why: str = "", hint: str = "") -> None:
+        super().__init__(f"{file}:{line} {what}", why=why, hint=hint)
+        self.file = file
+        self.line = line
+
+
+class AnnotationsInvalid(ReadystateError):
+    """Declared files that cannot be used, with every problem at once, by file and line."""
+
+    def __init__(self, problems: Iterable[AnnotationInvalid]) -> None:
+        found = sorted(problems, key=lambda item: (item.file, item.line, item.what, item.why))
+        self.problems: tuple[AnnotationInvalid, ...] = tuple(found)
+        super().__init__(
+            f"{len(found)} problem{'s' if len(found) != 1 else ''} in declared files",
+            why="\n".join(f"{item}\n    {item.hint}" if item.hint else str(item) for item in found),
+        )
 
 
 class NotFound(ReadystateError):

@@ -54,6 +54,11 @@ class Take(StrEnum):
     COUNT = "count"
 
 
+def short_name(path: str) -> str:
+    """`services/proxy/no-proxy` is `no_proxy` to a script."""
+    return path.rpartition("/")[2].replace("-", "_")
+
+
 @dataclass(frozen=True)
 class Declared:
     """An attribute or output that a role declares."""
@@ -63,6 +68,12 @@ class Declared:
     default: Any = None
     has_default: bool = False
     secret: bool = False
+    given_name: str = ""  #: `name:` in the file
+
+    @property
+    def short_name(self) -> str:
+        """What a script calls this output: `name:`, else the last part of the path."""
+        return self.given_name or short_name(self.name)
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,12 @@ class Want:
     take: Take = Take.ONE
     default: Any = None
     has_default: bool = False
+    given_name: str = ""  #: `name:` in the file
+
+    @property
+    def short_name(self) -> str:
+        """What a script calls this input: `name:`, else the last part of the path."""
+        return self.given_name or short_name(self.attribute)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,255 @@
+"""What one role says must make sense by itself. Each check yields problems and knows nothing of the
+other roles; those are in `catalog_check`."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from readystate.domain.declaration import DeclaredRole
+from readystate.domain.errors import AnnotationInvalid
+from readystate.domain.json_schema import schema_problem, value_problem
+from readystate.domain.role import Flag, Lane, Reboot, Scope, Take
+
+Problems = Iterator[AnnotationInvalid]
+
+
+def role_problems(declared: DeclaredRole) -> Problems:
+    for check, keys in _CHECKS.items():
+        if declared.says(*keys):
+            yield from check(declared)
+
+
+def _name(declared: DeclaredRole) -> Problems:
+    if declared.stated_name and declared.stated_name != declared.name:
+        yield declared.problem(
+            f'"{declared.stated_name}" is not the file\'s name',
+            "role",
+            why="a role's file is named after it",
+            hint=f"role: {declared.name}, or rename the file {declared.stated_name}.yml",
+        )
+
+
+def _noop(declared: DeclaredRole) -> Problems:
+    role = declared.role
+    if role.jig != "noop":
+        if Flag.MILESTONE in role.flags:
+            yield declared.problem(
+                f"a milestone has the jig {role.jig}",
+                "jig",
+                why="a milestone only gathers what others did",
+                hint="jig: noop; let another role do the work and require it",
+            )
+        return
+    if role.is_destructive:
+        yield declared.problem(
+            "destructive, but the jig noop does nothing",
+            "flags",
+            hint="name the jig that does the work, or remove the flag",
+        )
+    for key, is_given in (
+        ("lane", role.lane is not Lane.NONE),
+        ("reboot", role.reboot is not Reboot.NONE),
+        ("raises", bool(role.raises)),
+    ):
+        if is_given:
+            yield declared.problem(
+                "not with the jig noop", key, why="it touches no node", hint=f"remove {key}"
+            )
+
+
+def _lane(declared: DeclaredRole) -> Problems:
+    role = declared.role
+    if role.scope is Scope.DEPLOYMENT:
+        return
+    if role.jig in ("script", "ansible") and role.lane not in (Lane.OS, Lane.BOTH):
+        yield declared.problem(
+            f"the jig {role.jig} works in the node's operating system, not in lane {role.lane}",
+            "lane",
+            hint="lane: os",
+        )
+    if role.reboot is Reboot.SHARED and role.lane is not Lane.BMC:
+        yield declared.problem(
+            f"shared, in lane {role.lane}",
+            "reboot",
+            why="only a change that the BMC stages can wait for a shared power cycle",
+            hint="lane: bmc, or reboot: alone",
+        )
+    if role.reboot is Reboot.ALONE and role.lane is Lane.NONE and role.jig != "noop":
+        yield declared.problem(
+            "alone, in lane none",
+            "reboot",
+            why="who reboots a node must keep others off it",
+            hint="lane: both",
+        )
+
+
+def _deployment_scope(declared: DeclaredRole) -> Problems:
+    role = declared.role
+    if role.scope is not Scope.DEPLOYMENT:
+        return
+    for key, is_given in (
+        ("lane", role.lane is not Lane.NONE),
+        ("reboot", role.reboot is not Reboot.NONE),
+        ("raises", bool(role.raises)),
+        ("invalidated_by", bool(role.invalidated_by)),
+        ("flags", role.is_destructive),
+        ("jig", role.jig in ("script", "ansible")),
+    ):
+        if is_given:
+            shown = {"flags": "destructive", "jig": role.jig}.get(key, "given")
+            yield declared.problem(
+                f"{shown}, in scope deployment",
+                key,
+                why="a vertex for the whole deployment has no node",
+                hint=f"scope: node, or {'jig: call' if key == 'jig' else f'remove {key}'}",
+            )
+
+
+def _abstract(declared: DeclaredRole) -> Problems:
+    role = declared.role
+    if Flag.ABSTRACT not in role.flags:
+        return
+    for key, is_given in (
+        ("jig", role.jig != "noop"),
+        ("requires", bool(role.requires)),
+        ("wants", bool(role.wants)),
+        ("when", bool(role.when)),
+    ):
+        if is_given:
+            yield declared.problem(
+                "not in an abstract role",
+                key,
+                why="it is only a name, and never bound",
+                hint=f"move {key} to the roles that provide it",
+            )
+
+
+def _discovery(declared: DeclaredRole) -> Problems:
+    if declared.role.is_destructive and Flag.DISCOVERY in declared.role.flags:
+        yield declared.problem(
+            "discovery and destructive",
+            "flags",
+            why="discovery binds by itself on enroll, and nobody would be asked",
+            hint="remove one of the two",
+        )
+
+
+def _numbers(declared: DeclaredRole) -> Problems:
+    role = declared.role
+    if role.retry.attempts < 1:
+        yield declared.problem(
+            f"{role.retry.attempts} is less than one", "retry", "attempts", hint="attempts: 1"
+        )
+    if not role.retry.backoff_s:
+        yield declared.problem("empty", "retry", "backoff_s", hint="backoff_s: [5, 15, 60, 300]")
+    for i, wait_s in enumerate(role.retry.backoff_s):
+        if not 0 <= wait_s < float("inf"):
+            yield declared.problem(
+                f"{wait_s:g} is no time to wait", "retry", "backoff_s", i, hint="seconds, 0 or more"
+            )
+    if not 0 < role.deadline_s < float("inf"):
+        yield declared.problem(
+            f"{role.deadline_s:g} leaves no time", "deadline_s", hint="seconds, more than 0"
+        )
+
+
+def _repeated(declared: DeclaredRole) -> Problems:
+    role = declared.role
+    for key in ("requires", "after", "provides", "conflicts"):
+        names = getattr(role, key)
+        for i, name in enumerate(names):
+            if name in names[:i]:
+                yield declared.problem(f'"{name}" is there twice', key, i, hint="remove one")
+            elif name == declared.name:
+                yield declared.problem(f'"{name}" is this role itself', key, i, hint="remove it")
+
+
+def _short_names(declared: DeclaredRole) -> Problems:
+    """A script sees its inputs under one name each, and its outputs too."""
+    for key, names in (
+        ("wants", [(want.short_name, i) for i, want in enumerate(declared.role.wants)]),
+        ("outputs", [(out.short_name, out.name) for out in declared.role.outputs]),
+    ):
+        first: dict[str, str | int] = {}
+        for short, part in names:
+            if short in first:
+                yield declared.problem(
+                    f'a second one is called "{short}"',
+                    key,
+                    part,
+                    why=f"the first is in line {declared.line(key, first[short])}",
+                    hint="give one of them a name: of its own",
+                )
+            first.setdefault(short, part)
+
+
+def _schemas(declared: DeclaredRole) -> Problems:
+    role = declared.role
+    for key, items in (("attributes", role.attributes), ("outputs", role.outputs)):
+        for item in items:
+            wrong = schema_problem(item.schema)
+            if wrong is not None:
+                yield declared.problem(
+                    "not a JSON Schema", key, item.name, "schema", why=wrong, hint=_SCHEMA_HINT
+                )
+            elif item.secret and item.has_default:
+                yield declared.problem(
+                    "a secret with a default",
+                    key,
+                    item.name,
+                    "default",
+                    why="a secret in a file is none",
+                    hint="remove the default and set it in a deployment",
+                )
+            elif item.has_default:
+                wrong = value_problem(item.schema, item.default)
+                if wrong is not None:
+                    yield declared.problem(
+                        "the default does not match the schema",
+                        key,
+                        item.name,
+                        "default",
+                        why=wrong,
+                    )
+
+
+def _want_defaults(declared: DeclaredRole) -> Problems:
+    for i, want in enumerate(declared.role.wants):
+        if want.take in (Take.ALL, Take.COUNT) and want.has_default:
+            yield declared.problem(
+                f"a default, with as: {want.take}",
+                "wants",
+                i,
+                "default",
+                why="without sources the list is empty and the count 0",
+                hint="remove the default",
+            )
+        if want.source is None and want.take is not Take.ONE:
+            yield declared.problem(
+                f"{want.take}, without from",
+                "wants",
+                i,
+                "as",
+                why="a layered attribute has one value",
+                hint="add from: ROLE, or remove as",
+            )
+
+
+_SCHEMA_HINT = "JSON Schema 2020-12, for example {type: string}"
+_CHECKS: Mapping[Callable[[DeclaredRole], Problems], tuple[str, ...]] = {
+    _name: ("role",),
+    _noop: ("jig", "flags", "lane", "reboot", "raises"),
+    _lane: ("jig", "lane", "reboot", "scope"),
+    _deployment_scope: ("scope",),
+    _abstract: ("flags", "jig"),
+    _discovery: ("flags",),
+    _numbers: (),
+    _repeated: (),
+    _short_names: (),
+    _schemas: (),
+    _want_defaults: (),
+}
+
+
+def declared_schema(schema: Mapping[str, Any], take: Take) -> Mapping[str, Any]:
+    """The schema of what a want reads, where that is one value."""
+    return {"type": "integer"} if take is Take.COUNT else schema
