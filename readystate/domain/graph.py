@@ -123,6 +123,9 @@ class Graph:
     gates: dict[str, Gate] = field(default_factory=dict)
     wakes: dict[tuple[RunId, str], Any] = field(default_factory=dict)  #: came; not consumed yet
     read_outputs: Callable[[NodeRole], Mapping[str, Any]] = _no_outputs
+    is_whole: bool = (
+        False  #: while planning: holds all children, so edges across units are followed
+    )
     is_calm: bool = False  #: while planning: a `when` on an unknown output says no
     # -- what the rules did ----------------------------------------------------------------------
     original: dict[NodeRoleId, NodeRole] = field(default_factory=dict)
@@ -223,5 +226,26 @@ class Graph:
             edges[edges.index(edge)] = counted
         self.joined.append(counted)
 
-    def emit(self, kind: str, at: datetime, **data: Any) -> None:
-        self.events.append(Event(kind=kind, at=at, data=data))
+    def emit(
+        self,
+        kind: str,
+        at: datetime,
+        *,
+        node_role: NodeRole | None = None,
+        node_id: NodeId | None = None,
+        **data: Any,
+    ) -> None:
+        if node_role is None:
+            self.events.append(Event(kind=kind, at=at, node_id=node_id, data=data))
+        else:
+            self.events.append(
+                Event(
+                    kind=kind,
+                    at=at,
+                    node_id=node_role.node_id,
+                    node_role_id=node_role.id,
+                    run_id=node_role.run_id,
+                    deployment_id=node_role.deployment_id,
+                    data={"role": node_role.role, **data},
+                )
+            )

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from readystate.domain.blockers import blockers, needs_person
 from readystate.domain.digest import Input, epochs_part, read_input
-from readystate.domain.graph import EdgeKind, Graph
+from readystate.domain.graph import Edge, EdgeKind, Graph
 from readystate.domain.ids import NodeId, NodeRoleId
 from readystate.domain.node_role import Confirmation, NodeRole, NodeRoleState, Verb
 from readystate.domain.role import Epoch
@@ -29,6 +29,7 @@ class News:
     unmet: int = 0
     stuck: int = 0
     is_touched: bool = False
+    joins: Edge | None = None  #: a newcomer has settled: count its edge from now on
 
 
 class Settling:
@@ -58,6 +59,8 @@ class Settling:
     def deliver(self, news: "News") -> None:
         """What became of a parent outside this working set, for one child inside."""
         child = self.graph.node_roles[news.child]
+        if news.joins is not None:
+            self.graph.join(news.joins)
         if news.unmet or news.stuck:
             self.graph.put(
                 replace(
@@ -188,7 +191,7 @@ class Settling:
         self.graph.put(changed)
 
     def _say(self, kind: str, node_role: NodeRole) -> None:
-        self.graph.emit(kind, self.now, node_role_id=node_role.id, node_id=node_role.node_id)
+        self.graph.emit(kind, self.now, node_role=node_role)
 
     def carry_on(self, before: NodeRole, after: NodeRole) -> None:
         """Let the children within the working set know what became of `after`."""
@@ -201,6 +204,9 @@ class Settling:
             looks_different = True
         for edge in list(graph.children[after.id]):
             child = graph.node_roles[edge.child]
+            is_across = after.node_id is None or child.node_id != after.node_id
+            if is_across and not graph.is_whole:
+                continue  # the engine tells other units
             if edge.is_joining and after.is_settled:
                 graph.join(edge)
                 if graph.is_barrier(child):

@@ -85,6 +85,7 @@ class Planner:
                 if run.not_before is None or run.not_before <= now:
                     yield self._dispatch(run, WorkKind.STOP)
             case RunPhase.PENDING if (run.id, run.wake or "") in self.graph.wakes:
+                self.graph.consumed_wakes.append((run.id, run.wake or ""))
                 yield self._dispatch(replace(run, phase=RunPhase.RUNNING), WorkKind.RUN)
             case RunPhase.PENDING if run.wake_deadline is not None and run.wake_deadline <= now:
                 yield self._dispatch(begin_stop(self.graph, run, StopReason.OVERDUE), WorkKind.STOP)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from readystate.domain.ids import RunId
 from readystate.ports.jig import Ticket
-from readystate.ports.store import Transaction
+from readystate.ports.store import Transaction, Unit
 
 
 class WorkKind(StrEnum):
@@ -23,7 +23,10 @@ class Message:
     kind: WorkKind
     run_id: RunId
     dispatch: int  #: an answer must bear the run's current one
-    ticket: Ticket | None = None  #: spares the worker a look-up where both share a process
+    unit: Unit  #: whose run it is
+    ticket: Ticket | None = None  #: None for an action on a node
+    action: str = ""  #: POWER: which power action; "" is the shared cycle
+    effect_recorded: bool = False  #: the act had begun before this dispatch
 
 
 class Dispatcher(Protocol):

@@ -40,6 +40,7 @@ class BmcEndpoint:
     vendor: str = ""  #: for quirks; "" = not known yet
     model: str = ""
     firmware: str = ""
+    credential: str = ""  #: name of the credential set, for the record
 
 
 @dataclass(frozen=True)

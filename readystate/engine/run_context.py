@@ -1,0 +1,222 @@
+"""What a running jig may reach: bound to one message, refuses when the message is outdated."""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from readystate.domain.answers import record_effect
+from readystate.domain.errors import Stopped
+from readystate.domain.graph import Graph
+from readystate.domain.ids import NodeId, NodeRoleId, RunId
+from readystate.domain.node import BmcAccess, Node
+from readystate.domain.outcome import Json
+from readystate.domain.role import Epoch
+from readystate.domain.run import Run, RunPhase
+from readystate.domain.settling import move_epochs
+from readystate.engine.propagation import Propagation
+from readystate.ports.boot_services import BootServices
+from readystate.ports.clock import Clock
+from readystate.ports.dispatch import Message
+from readystate.ports.hammer import BmcEndpoint, HammerRegistry, Hammers
+from readystate.ports.run_log import RunLog
+from readystate.ports.store import CredentialSet, Reader, Store, Transaction, UnitKind
+
+
+class BootServicesFor(Protocol):
+    def __call__(self, node_id: NodeId, run_id: RunId) -> BootServices: ...
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every run context needs of the process around it."""
+
+    store: Store
+    clock: Clock
+    run_log: RunLog
+    hammers: HammerRegistry
+    boot_services: BootServicesFor
+    wake: Callable[[], None]
+    show_progress: Callable[[RunId, str], None]
+
+
+class EngineRunContext:
+    """The `RunContext` of the jig port."""
+
+    def __init__(self, surroundings: Surroundings, message: Message) -> None:
+        self._around = surroundings
+        self._message = message
+        self._stopped = threading.Event()
+        self.ended = threading.Event()
+        self._hammers: Hammers | None = None
+        self._node: Node | None = None
+        self.effect_was_recorded = message.effect_recorded
+
+    @property
+    def role(self) -> str:
+        return self._message.ticket.role if self._message.ticket else "power"
+
+    @property
+    def node_name(self) -> str:
+        ticket = self._message.ticket
+        return ticket.node.name if ticket and ticket.node else ""
+
+    # -- the jig port ------------------------------------------------------------------------------
+
+    def log(self, line: str) -> None:
+        self._around.run_log.append(self._message.run_id, line)
+
+    def progress(self, text: str) -> None:
+        self._around.show_progress(self._message.run_id, text)
+
+    def check_stopped(self) -> None:
+        if self._stopped.is_set():
+            raise Stopped("the run was cancelled, or its lease is lost")
+
+    def record_effect(self) -> None:
+        self.check_stopped()
+        if self.effect_was_recorded:
+            return
+        now = self._around.clock.now()
+
+        def mark(graph: Graph) -> Iterable[NodeRoleId]:
+            return record_effect(graph, self._current_run(graph), now)
+
+        self._change(mark, now, kind="effect")
+        self.effect_was_recorded = True
+
+    def remember(self, facts: Mapping[str, Json]) -> None:
+        now = self._around.clock.now()
+
+        def note(graph: Graph) -> Iterable[NodeRoleId]:
+            self._current_run(graph)
+            return remember_facts(graph, self._node_id(), facts, now)
+
+        self._change(note, now, kind="facts")
+        self._node = None
+
+    def endpoints(self) -> tuple[BmcEndpoint, ...]:
+        """Every protocol of the BMC with its proven credential set; with all sets of the scope, in
+        order, where none is proven yet."""
+
+        def read(reader: Reader) -> tuple[Node, list[CredentialSet]]:
+            node = reader.node(self._node_id())
+            return node, reader.credentials(node.deployment_id)
+
+        node, credentials = self._around.store.read(read)
+        self._node = node
+        return tuple(
+            _endpoint(node, access, item)
+            for access in node.bmc
+            for item in credentials
+            if access.credential in (None, item.name)
+        )
+
+    def hammers(self) -> Hammers:
+        if self._hammers is None:
+            self._hammers = self._around.hammers.hammers(self.endpoints())
+        return self._hammers
+
+    def boot(self) -> BootServices:
+        return self._around.boot_services(self._node_id(), self._message.run_id)
+
+    # -- the executor ------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def end(self, wait_s: float) -> bool:
+        """Stop, and wait until the worker is out of its jig; False if it still is inside."""
+        self._stopped.set()
+        return self.ended.wait(wait_s)
+
+    def hammers_used(self) -> tuple[str, ...]:
+        return tuple(self._hammers.used()) if self._hammers is not None else ()
+
+    def breaker_until(self) -> datetime | None:
+        if self._node is None:
+            return None
+        times = [self._around.hammers.breaker_open_until(item.address) for item in self._node.bmc]
+        return max((time for time in times if time is not None), default=None)
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _change(
+        self, mutation: Callable[[Graph], Iterable[NodeRoleId]], now: datetime, *, kind: str
+    ) -> None:
+        unit = self._message.unit
+
+        def change(tx: Transaction) -> None:
+            Propagation(tx, now).carry([unit], mutation)
+
+        self._around.store.write(change, kind=kind)
+        self._around.wake()
+
+    def _current_run(self, graph: Graph) -> Run:
+        run = graph.runs.get(self._message.run_id)
+        if run is None or run.dispatch != self._message.dispatch or not run.has_worker:
+            self._stopped.set()
+            raise Stopped(f"run {self._message.run_id} has been given to somebody else")
+        if run.phase is RunPhase.STOPPING and self._message.kind.value == "run":
+            self._stopped.set()
+            raise Stopped(f"run {self._message.run_id} is being stopped")
+        return run
+
+    def _node_id(self) -> NodeId:
+        if self._message.unit.kind is not UnitKind.NODE:
+            raise Stopped(f"{self.role} has no node")
+        return NodeId(self._message.unit.id)
+
+
+def _endpoint(node: Node, access: BmcAccess, credential: CredentialSet) -> BmcEndpoint:
+    return BmcEndpoint(
+        address=access.address,
+        protocol=access.protocol,
+        username=credential.username,
+        password=credential.password,
+        port=access.port,
+        vendor=node.vendor,
+        model=node.model,
+        credential=credential.name,
+    )
+
+
+def remember_facts(
+    graph: Graph, node_id: NodeId, facts: Mapping[str, Json], now: datetime
+) -> list[NodeRoleId]:
+    """Store what was learned about the machine itself, and move the epochs that it proves moved:
+    another boot id than the last seen is a reboot that nobody recorded, another uuid or serial is
+    other hardware."""
+    node = graph.nodes[node_id]
+    moved: set[Epoch] = set()
+    boot_id = facts.get("boot_id", node.boot_id)
+    if node.boot_id is not None and boot_id != node.boot_id:
+        moved.add(Epoch.REBOOT)
+    for name in ("uuid", "serial"):
+        known, seen = getattr(node, name), facts.get(name)
+        if known is not None and seen is not None and seen != known:
+            moved.add(Epoch.HARDWARE_CHANGE)
+    changes = {name: facts[name] for name in _PLAIN_FACTS if name in facts}
+    if "macs" in facts:
+        changes["macs"] = tuple(facts["macs"])
+    if "bmc" in facts:
+        changes["bmc"] = tuple(BmcAccess(**item) for item in facts["bmc"])
+    if changes:
+        node = replace(node, **changes)
+        graph.put_node(node)
+    looked_at = move_epochs(graph, node_id, frozenset(moved), now)
+    if boot_id != graph.nodes[node_id].boot_id:
+        graph.put_node(replace(graph.nodes[node_id], boot_id=boot_id))
+    return looked_at
+
+
+_PLAIN_FACTS = (
+    "uuid",
+    "serial",
+    "vendor",
+    "model",
+    "admin_address",
+    "ssh_port",
+    "ssh_host_key",
+)
