@@ -2,14 +2,18 @@
 itself, editable. Standard library only, because it runs before anything is installed.
 
 Done work is remembered in a stamp (a digest of what it rests on), so a second call costs nothing.
-Debian splits `venv` from Python: where it is missing this installs it (root), or borrows a pip that
-is already there, or says which command a person has to type."""
+Debian splits `venv` and pip from Python: where they are missing this installs them (root), or
+borrows a pip that is already there, or fetches one, or says what a person has to type."""
 
 import hashlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,6 +22,7 @@ PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".readystate-setup"
 LOCK = ROOT / "requirements.lock"
 OLDEST = (3, 11)
+DEFAULT_INDEX = "https://pypi.org/simple"  # pip's own default; only for fetching pip itself
 
 
 class SetupFailed(Exception):
@@ -65,12 +70,38 @@ def create_venv() -> None:
             return
         if shutil.which("uv") and succeeds("uv", "pip", "install", "--python", PYTHON, "pip"):
             return
+        if fetch_pip():
+            return
     raise SetupFailed(
         f"{sys.executable} cannot make a virtual environment with pip\n"
         f"    on Debian or Ubuntu:  sudo apt-get install {package}\n"
         "    elsewhere:            install Python 3.11 or later with its venv and ensurepip\n"
         "    another Python:       make setup PYTHON=/path/to/python3"
     )
+
+
+def fetch_pip() -> bool:
+    """Install the locked pip into `.venv` from its wheel, which can be run as it is."""
+    (version,) = re.findall(r"^pip==(\S+)$", LOCK.read_text(), flags=re.MULTILINE)
+    index = os.environ.get("PIP_INDEX_URL", DEFAULT_INDEX).rstrip("/")
+    accept = {"Accept": "application/vnd.pypi.simple.v1+json"}  # PEP 691
+    print(f"    no pip here; fetching pip {version} from the package index", flush=True)
+    try:
+        page = urllib.request.Request(f"{index}/pip/", headers=accept)
+        with urllib.request.urlopen(page, timeout=60) as answer:
+            files = {each["filename"]: each for each in json.load(answer)["files"]}
+        wanted = files[f"pip-{version}-py3-none-any.whl"]
+        url = urllib.parse.urljoin(f"{index}/pip/", wanted["url"])
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            content = answer.read()
+    except (OSError, ValueError, KeyError) as error:
+        print(f"    that failed: {error!r}", flush=True)
+        return False
+    if hashlib.sha256(content).hexdigest() != wanted["hashes"]["sha256"]:
+        raise SetupFailed(f"{url}: the file is not what the index says that it is")
+    wheel = VENV / wanted["filename"]
+    wheel.write_bytes(content)
+    return succeeds(PYTHON, wheel / "pip", "install", "--quiet", f"pip=={version}")
 
 
 def set_up() -> None:
