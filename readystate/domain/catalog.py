@@ -39,6 +39,7 @@ class Catalog:
     """The roles in force somewhere. Satisfies `domain.graph.RoleBook`."""
 
     roles: Mapping[RoleName, Role]  #: by name, in topological order
+    attributes: Mapping[str, Declared]  #: all layered attributes, by name
     _order: RoleOrder
     _outputs: Mapping[str, RoleName]
     _attributes: Mapping[str, RoleName]
@@ -60,6 +61,7 @@ class Catalog:
         by_name = order.roles
         return cls(
             roles={name: _with_outputs(by_name[name], by_name) for name in order.topological()},
+            attributes={item.name: item for role in by_name.values() for item in role.attributes},
             _order=order,
             _outputs={out.name: role.name for role in by_name.values() for out in role.outputs},
             _attributes={it.name: role.name for role in by_name.values() for it in role.attributes},
@@ -96,13 +98,8 @@ class Catalog:
 
     def attribute(self, name: str) -> Declared:
         """The layered attribute as declared. Raises NotFound."""
-        owner = self.attribute_owner(name)
-        return next(item for item in owner.attributes if item.name == name)
-
-    @property
-    def attributes(self) -> tuple[Declared, ...]:
-        """All layered attributes, by name."""
-        return tuple(self.attribute(name) for name in sorted(self._attributes))
+        self._owner(name, self._attributes, "attribute")
+        return self.attributes[name]
 
     def _owner(self, name: str, owners: Mapping[str, RoleName], kind: str) -> RoleName:
         try:
