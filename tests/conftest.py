@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.expected import Golden, golden_files
 from tests.postgres import PostgresServer, start_server, stop_server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,6 +42,12 @@ def postgres_url(postgres_server: PostgresServer) -> str:
 def postgres_database(postgres_server: PostgresServer) -> str:
     """SQLAlchemy URL of an empty database for one test."""
     return postgres_server.create_database()
+
+
+@pytest.fixture(scope="session")
+def golden() -> Golden:
+    """The files of tests/golden; `make golden` writes them anew."""
+    return golden_files()
 
 
 @pytest.fixture(autouse=True)
