@@ -5,41 +5,15 @@ store replaces when the change is committed. Idempotent."""
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
 
+from readystate.domain.catalog import Catalog
 from readystate.domain.errors import Conflict
 from readystate.domain.graph import Edge, EdgeKind, Graph
 from readystate.domain.ids import DeploymentId, NodeId, NodeRoleId, RoleName
 from readystate.domain.node_role import NodeRole, NodeRoleState
 from readystate.domain.role import Role, Scope
 
-
-@dataclass(frozen=True)
-class ParentNeed:
-    """A hard requirement and where it comes from."""
-
-    name: RoleName
-    reason: str  #: requires | wants | when
-
-
-class Catalog(Protocol):
-    """What binding asks of the roles in force."""
-
-    def role(self, name: RoleName) -> Role: ...
-
-    def provider(self, name: RoleName) -> Role:
-        """The role to create where `name` is required and nothing bound provides it."""
-        ...
-
-    def providers(self, name: RoleName) -> tuple[Role, ...]: ...
-
-    def parents(self, role: Role) -> tuple[ParentNeed, ...]: ...
-
-    def soft_parents(self, role: Role) -> Mapping[RoleName, str]:
-        """Role names that `role` runs softly after, with the reason (`after`, `invalidates`)."""
-        ...
-
-    def soft_children(self, role: Role) -> Mapping[RoleName, str]: ...
+_SoftOrder = Mapping[RoleName, Mapping[RoleName, str]]
 
 
 @dataclass(frozen=True)
@@ -70,6 +44,7 @@ class Binder:
         self._on_node: dict[tuple[RoleName, NodeId], NodeRoleId] = {}
         for node_role in self.graph.node_roles.values():
             self._index(node_role)
+        self._soft: dict[DeploymentId, tuple[_SoftOrder, _SoftOrder]] = {}
         self._next_id = min([0, *self.graph.node_roles]) - 1
         self._had_barrier = {
             key for key, item in self._by_place.items() if key[1] is None and item > 0
@@ -108,7 +83,7 @@ class Binder:
         """The vertices that satisfy a requirement on `name`: same node, then the deployment, then
         its ancestors, else created. A cluster role gives its barrier, and this node's own peer."""
         catalog = self.catalogs[deployment_id]
-        options = catalog.providers(name)
+        options = [catalog.role(item) for item in catalog.providers(name)]
         cluster = next((item for item in options if item.scope is Scope.CLUSTER), None)
         if cluster is not None:
             return self._need_cluster(cluster, node_id, deployment_id)
@@ -121,7 +96,14 @@ class Binder:
         found = self._in_deployments(options, deployment_id)
         if found is not None:
             return [found]
-        role = catalog.provider(name)
+        choice = catalog.choice(name)
+        if choice is None:
+            raise Conflict(
+                f"{name} has several providers and none is bound",
+                why=", ".join(item.name for item in options),
+                hint="bind the one that you want first",
+            )
+        role = catalog.role(choice)
         self.trace.append(Candidate("created", role.name, True, "nothing bound provides it"))
         place = None if role.scope is Scope.DEPLOYMENT else node_id
         if role.scope is Scope.NODE and node_id is None:
@@ -175,14 +157,14 @@ class Binder:
         self._refuse_conflicts(role, node_id)
         catalog = self.catalogs[deployment_id]
         needed: dict[NodeRoleId, str] = {}
-        for need in catalog.parents(role):
+        for need in catalog.parents(role.name):
             for parent in self._need(need.name, node_id, deployment_id):
                 needed.setdefault(parent, need.reason)
         item = self._add_vertex(role, node_id, deployment_id)
         for parent, reason in needed.items():
             self._add_edge(Edge(parent, item, EdgeKind.HARD, reason))
         if node_id is not None:
-            self._order_softly(role, item, node_id, catalog)
+            self._order_softly(role, item, node_id, deployment_id)
         if role.scope is Scope.CLUSTER:
             self._join_barrier(role, item, deployment_id)
         return item
@@ -208,16 +190,33 @@ class Binder:
             self.graph.put(count_parent(child, parent, 1))
 
     def _order_softly(
-        self, role: Role, item: NodeRoleId, node_id: NodeId, catalog: Catalog
+        self, role: Role, item: NodeRoleId, node_id: NodeId, deployment_id: DeploymentId
     ) -> None:
-        for name, reason in catalog.soft_parents(role).items():
+        before, behind = self._soft_order(deployment_id)
+        for name, reason in before[role.name].items():
             parent = self._on_node.get((name, node_id))
             if parent is not None and parent != item:
                 self._add_edge(Edge(parent, item, EdgeKind.SOFT, reason))
-        for name, reason in catalog.soft_children(role).items():
+        for name, reason in behind[role.name].items():
             child = self._on_node.get((name, node_id))
             if child is not None and child != item:
                 self._add_edge(Edge(item, child, EdgeKind.SOFT, reason))
+
+    def _soft_order(self, deployment_id: DeploymentId) -> tuple[_SoftOrder, _SoftOrder]:
+        """Soft parents and soft children of each role, with the reason; read once a deployment."""
+        known = self._soft.get(deployment_id)
+        if known is None:
+            catalog = self.catalogs[deployment_id]
+            before = {
+                name: {item.name: item.reason for item in catalog.soft_parents(name)}
+                for name in catalog.roles
+            }
+            behind: dict[RoleName, dict[RoleName, str]] = {name: {} for name in catalog.roles}
+            for name, parents in before.items():
+                for parent, reason in parents.items():
+                    behind[parent][name] = reason
+            known = self._soft[deployment_id] = (before, behind)
+        return known
 
     def _barrier(self, role: Role, deployment_id: DeploymentId) -> NodeRoleId:
         found = self._by_place.get((role.name, None, deployment_id))
