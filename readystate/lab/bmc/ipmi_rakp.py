@@ -104,6 +104,7 @@ def answer_rakp1(bmc: VirtualBmc, table: SessionTable, guid: bytes, payload: byt
     if limit == NO_ACCESS_LIMIT or wanted > limit:
         bmc.ledger.refused_logins += 1
         return _give_up(table, session, tag, RakpStatus.UNAUTHORIZED_ROLE)
+    bmc.ledger.rakp_begun += not session.rakp1
     session.rakp1 = payload[1:]
     session.user, session.role = user, payload[24]
     session.console_random = payload[8:24]
@@ -151,6 +152,7 @@ def answer_rakp3(bmc: VirtualBmc, table: SessionTable, guid: bytes, payload: byt
         bmc.ledger.refused_logins += 1
         return _give_up(table, session, tag, RakpStatus.INVALID_CHECK_VALUE)
     if not session.is_active:
+        bmc.ledger.rakp_done += 1
         _activate(session, guid, key, name)
     return tag + session.rakp4
 

@@ -68,6 +68,8 @@ class Ledger:
     volume_deletes: int = 0
     boot_override_sets: int = 0
     refused_logins: int = 0
+    rakp_begun: int = 0  #: IPMI logins that got as far as a password; some consoles end there
+    rakp_done: int = 0  #: and those that became sessions; the difference was refused or given up
 
 
 @dataclass
@@ -92,6 +94,7 @@ class VirtualBmc:
     sel: list[SelEntry] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)
     on_bmc_reset: list[Callable[[], None]] = field(default_factory=list)
+    on_boot: list[Callable[[], None]] = field(default_factory=list)  #: after pending took effect
     _sel_ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -201,6 +204,8 @@ class VirtualBmc:
     def begin_boot(self) -> BootChoice:
         self.ledger.boots += 1
         self._apply_pending()
+        for hook in self.on_boot:
+            hook()
         override = self.current_override()
         order = self.boot_order
         if override.device is not BootDevice.NONE:
@@ -214,9 +219,29 @@ class VirtualBmc:
             self.ledger.bios_applies += 1
             self.bios |= self.bios_pending
             self.bios_pending = {}
-        self.volumes = [item for item in self.volumes if item.id not in self.volumes_doomed]
-        self.volumes += self.volumes_pending
+        doomed, born = self.volumes_doomed, self.volumes_pending
         self.volumes_pending, self.volumes_doomed = [], set()
+        for volume_id in doomed:
+            self.delete_volume(volume_id, at_reset=False)
+        for volume in born:
+            self.create_volume(volume, at_reset=False)
+
+    # -- volumes -------------------------------------------------------------------------------
+
+    def create_volume(self, volume: Volume, *, at_reset: bool) -> None:
+        """Create now, or at the next boot; the ledger counts it when it is really done."""
+        if at_reset:
+            self.volumes_pending.append(volume)
+        else:
+            self.volumes.append(volume)
+            self.ledger.volume_creates += 1
+
+    def delete_volume(self, volume_id: str, *, at_reset: bool) -> None:
+        if at_reset:
+            self.volumes_doomed.add(volume_id)
+        else:
+            self.volumes = [item for item in self.volumes if item.id != volume_id]
+            self.ledger.volume_deletes += 1
 
     # -- the BMC itself ------------------------------------------------------------------------
 
