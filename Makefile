@@ -38,7 +38,7 @@ fmt: setup  ## lay out the code and sort imports
 lint: setup  ## find mistakes and bad style, change nothing
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
-types: setup  ## mypy: strict on domain, ports and engine, typed everywhere
+types: setup  ## mypy: strict, a little less where libraries have no types
 	@$(BIN)/mypy
 
 arch: setup  ## layers and library homes: imports go right only

@@ -35,7 +35,7 @@ def parts(pytest_arguments: Sequence[str]) -> tuple[Part, ...]:
     return (
         Part("lint", "ruff: mistakes and style", (ruff, "check", ".")),
         Part("format", "ruff: layout", (ruff, "format", "--check", "--quiet", ".")),
-        Part("types", "mypy: strict on domain, ports, engine", (mypy, "--no-error-summary")),
+        Part("types", "mypy: strict", (mypy, "--no-error-summary")),
         Part(
             "layers",
             "import-linter: imports go right only",
@@ -45,7 +45,14 @@ def parts(pytest_arguments: Sequence[str]) -> tuple[Part, ...]:
             "tests",
             "pytest: everything but metal and lab, on all cores",
             (
-                *(sys.executable, "-m", "pytest", "--numprocesses=auto", "--dist=loadgroup", "-q"),
+                *(
+                    sys.executable,
+                    "-m",
+                    "pytest",
+                    "--numprocesses=auto",
+                    "--dist=loadgroup",
+                    "--no-header",
+                ),
                 *pytest_arguments,
             ),
         ),
