@@ -74,7 +74,8 @@ golden: setup setup-test  ## write expected outputs anew; read the diff before y
 diagrams: setup  ## docs/states.md from the transition table
 	@$(BIN)/python tools/diagrams.py
 
-docs: diagrams  ## generate what is generated, then check links, indexes and names
+docs: diagrams  ## generated pages, then check links, indexes and names
+	@$(BIN)/python tools/settings_page.py
 	@$(PYTEST) tests/house/test_docs.py $(ARGS)
 
 lock: setup  ## write the versions in .venv to requirements.lock

@@ -167,7 +167,7 @@ def _refusing(parse: Callable[[object], Any]) -> PlainValidator:
 
 
 Folder = Annotated[Path, _refusing(_parse_folder)]
-ShippedFolder = Annotated[Path, _refusing(_parse_existing_folder)]
+ExistingFolder = Annotated[Path, _refusing(_parse_existing_folder)]
 HttpUrl = Annotated[str, _refusing(_parse_http_url)]
 #: pydantic would write a dataclass out field by field, the secret too.
 _CONCEALED = PlainSerializer(str)
@@ -183,39 +183,50 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    #: Everything that readystate keeps; made on first use by `ensure_data_dir`.
+    #: Everything that readystate keeps. Default: `~/.local/state/readystate`, by XDG_STATE_HOME.
     data_dir: Folder
-    #: Default: SQLite in `data_dir`. `reveal()` it only to open the store.
+    #: SQLite file or PostgreSQL. Default: `readystate.db` in `data_dir`.
     database_url: DatabaseUrl
 
-    api_host: str = "127.0.0.1"  #: where the API listens
+    #: Where the API listens.
+    api_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    #: Its port.
     api_port: Port = 8000
-    #: How nodes and people reach the API: stands in boot scripts. Default: from host and port.
+    #: How nodes and people reach the API; stands in boot scripts. Default: from host and port.
     api_url: HttpUrl
-    #: For the CLI; without it the token file in `data_dir` is read.
+    #: With which the CLI asks the API. Without it the token file in `data_dir` is read.
     api_token: Token | None = None
 
     #: Where the BMC scan looks: a list, or one text with commas.
     bmc_ranges: Ranges = ()
+    #: Where BMCs answer RMCP+; another one where a lab may not bind 623.
     ipmi_port: Port = 623
+    #: Where BMCs answer HTTPS.
     redfish_port: Port = 443
 
+    #: Runs that one process carries out at once.
     worker_threads: Annotated[int, Field(ge=1, le=1024)] = 64
     #: A worker that is silent for so long has lost its runs; it stops them itself before that.
     lease_s: Annotated[float, Field(ge=1, le=3600)] = 60.0
 
-    # Admission gates: how many runs may be in transition at once.
+    #: Admission: runs in transition at once, over everything.
     gate_total: Places = 512
+    #: The same for one deployment.
     gate_deployment: Places = 256
+    #: The same for one rack.
     gate_rack: Places = 40
-    gate_bmc: Places = 1  #: many BMCs serve one session well and two badly
+    #: The same for one BMC; many serve one session well and two badly.
+    gate_bmc: Places = 1
+    #: The same for one boot server: nodes that fetch an operating system side by side.
     gate_boot_server: Places = 64
 
+    #: `console` for people, `json` for machines.
     log_format: LogFormat = LogFormat.CONSOLE
+    #: `debug`, `info`, `warning` or `error`.
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
 
-    #: Use these annotations instead of the shipped ones.
-    annotations_dir: ShippedFolder | None = None
+    #: Use the annotations of this folder instead of the shipped ones.
+    annotations_dir: ExistingFolder | None = None
 
     def ensure_data_dir(self) -> Path:
         """`data_dir`, made if absent and for its owner alone; idempotent. Raises SettingsInvalid

@@ -6,8 +6,11 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+from tools import diagrams, settings_page
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DECISIONS = ROOT / "docs" / "decisions"
@@ -132,16 +135,31 @@ def test_decision_is_one_page_with_its_five_parts(page: Path) -> None:
     assert len(text.splitlines()) <= 60
 
 
-def test_states_page_is_what_the_transition_table_says() -> None:
+@pytest.mark.parametrize("generator", ["tools/diagrams.py", "tools/settings_page.py"])
+def test_generated_page_is_current(generator: str) -> None:
     checked = subprocess.run(
-        [sys.executable, "tools/diagrams.py", "--check"], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, generator, "--check"], cwd=ROOT, capture_output=True, text=True
     )
 
     assert 0 == checked.returncode, checked.stdout + checked.stderr
 
 
-def test_every_state_and_verb_has_its_meaning_on_the_states_page() -> None:
-    rows = re.findall(r"^\| (.+) \|$", (ROOT / "docs" / "states.md").read_text(), re.MULTILINE)
+@pytest.mark.parametrize("page", [diagrams, settings_page], ids=["states", "settings"])
+def test_stale_page_is_found_and_written_anew(
+    page: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "PAGE", tmp_path / "page.md")
+    (tmp_path / "page.md").write_text("stale")
+
+    assert 1 == page.main(["--check"])
+    assert "stale" == (tmp_path / "page.md").read_text()
+    assert 0 == page.main([])
+    assert 0 == page.main(["--check"])
+
+
+@pytest.mark.parametrize("page", ["states.md", "settings.md"])
+def test_everything_on_a_generated_page_has_its_meaning(page: str) -> None:
+    rows = re.findall(r"^\| (.+) \|$", (ROOT / "docs" / page).read_text(), re.MULTILINE)
 
     assert [] == [row for row in rows if any(not cell.strip() for cell in row.split(" | "))]
 
