@@ -10,7 +10,7 @@ from readystate.domain.catalog import Catalog
 from readystate.domain.errors import Conflict
 from readystate.domain.graph import Edge, EdgeKind, Graph
 from readystate.domain.ids import DeploymentId, NodeId, NodeRoleId, RoleName
-from readystate.domain.node_role import NodeRole, NodeRoleState
+from readystate.domain.node_role import NodeRole, NodeRoleState, Verb
 from readystate.domain.role import Role, Scope
 
 _SoftOrder = Mapping[RoleName, Mapping[RoleName, str]]
@@ -74,6 +74,29 @@ class Binder:
         if existing is not None:
             return existing
         return self._create(role, node_id, deployment_id)
+
+    def finish(self) -> None:
+        """Commit what was created and give it the counters that its parents imply now; existing
+        children of new edges are changed in the working set, for the rules to carry on."""
+        graph = self.graph
+        counted: set[NodeRoleId] = set()
+        for item in self.created:
+            self._count(item, counted)
+        for edge in self.new_edges:
+            if edge.counts and edge.child not in counted:
+                child, parent = graph.node_roles[edge.child], graph.node_roles[edge.parent]
+                graph.put(count_parent(child, parent, 1))
+
+    def _count(self, item: NodeRoleId, counted: set[NodeRoleId]) -> None:
+        if item in counted or item > 0:
+            return
+        counted.add(item)
+        vertex = self.graph.node_roles[item].after(Verb.COMMIT, self.now)
+        for edge in self.graph.parents[item]:
+            if edge.counts:
+                self._count(edge.parent, counted)
+                vertex = count_parent(vertex, self.graph.node_roles[edge.parent], 1)
+        self.graph.node_roles[item] = vertex
 
     # -- finding -----------------------------------------------------------------------------------
 
@@ -185,9 +208,6 @@ class Binder:
             return
         self.graph.add_edge(edge)
         self.new_edges.append(edge)
-        if edge.counts:
-            parent, child = self.graph.node_roles[edge.parent], self.graph.node_roles[edge.child]
-            self.graph.put(count_parent(child, parent, 1))
 
     def _order_softly(
         self, role: Role, item: NodeRoleId, node_id: NodeId, deployment_id: DeploymentId

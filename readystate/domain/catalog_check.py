@@ -2,62 +2,21 @@
 problems; ambiguity is one of them, never settled by a sort order."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import pairwise
 
-from readystate.domain.declaration import DeclaredRole, did_you_mean
+from readystate.domain.declaration import Book, DeclaredRole, did_you_mean
 from readystate.domain.errors import AnnotationInvalid
 from readystate.domain.ids import RoleName
 from readystate.domain.json_schema import schema_problem, value_problem
+from readystate.domain.order_check import order_problems
 from readystate.domain.role import Declared, Flag, Scope, Take, Want
 from readystate.domain.role_check import Problems, role_problems
-from readystate.domain.role_order import RoleOrder, cycles, derive_raises, union
-
-
-@dataclass(frozen=True)
-class _Book:
-    """The declarations, indexed."""
-
-    declared: Sequence[DeclaredRole]
-    unread: frozenset[RoleName]  #: known by name only
-
-    @cached_property
-    def by_name(self) -> dict[RoleName, DeclaredRole]:
-        return {item.name: item for item in self.declared}
-
-    @cached_property
-    def order(self) -> RoleOrder:
-        return RoleOrder(
-            derive_raises(item.role for item in self.declared),
-            defaulted=[item.name for item in self.declared if not item.says_invalidated_by],
-        )
-
-    @cached_property
-    def outputs(self) -> dict[str, tuple[DeclaredRole, Declared]]:
-        return {out.name: (item, out) for item in self.declared for out in item.role.outputs}
-
-    @cached_property
-    def attributes(self) -> dict[str, tuple[DeclaredRole, Declared]]:
-        return {it.name: (item, it) for item in self.declared for it in item.role.attributes}
-
-    @cached_property
-    def names(self) -> frozenset[str]:
-        provided = {name for item in self.declared for name in item.role.provides}
-        return frozenset({*self.by_name, *provided, *self.unread})
-
-    @property
-    def unread_remark(self) -> str:
-        if not self.unread:
-            return ""
-        return f"; not counting what could not be read: {', '.join(sorted(self.unread))}"
 
 
 def catalog_problems(
     declared: Sequence[DeclaredRole], unread: frozenset[RoleName] = frozenset()
 ) -> list[AnnotationInvalid]:
     """All problems of meaning. `unread` are roles whose files could not be read."""
-    book = _Book(declared, unread)
+    book = Book(declared, unread)
     problems = [problem for item in declared for problem in role_problems(item)]
     for check in _EACH:
         problems += [problem for item in declared for problem in check(book, item)]
@@ -69,7 +28,7 @@ def catalog_problems(
 # -- names -----------------------------------------------------------------------------------------
 
 
-def _unknown_names(book: _Book, item: DeclaredRole) -> Problems:
+def _unknown_names(book: Book, item: DeclaredRole) -> Problems:
     for key in ("requires", "after", "conflicts"):
         for i, name in enumerate(getattr(item.role, key)):
             if name not in book.names:
@@ -79,14 +38,12 @@ def _unknown_names(book: _Book, item: DeclaredRole) -> Problems:
             yield _unknown_role(book, item, want.source, "wants", i, "from")
 
 
-def _unknown_role(
-    book: _Book, item: DeclaredRole, name: str, *path: str | int
-) -> AnnotationInvalid:
+def _unknown_role(book: Book, item: DeclaredRole, name: str, *path: str | int) -> AnnotationInvalid:
     hint = did_you_mean(name, book.names, else_hint="add its file, or remove the name")
     return item.problem(f'no role is named "{name}"', *path, hint=hint)
 
 
-def _declared_once(book: _Book) -> Problems:
+def _declared_once(book: Book) -> Problems:
     first: dict[str, tuple[DeclaredRole, Declared, str]] = {}
     for item in book.declared:
         for key, many in (("attributes", item.role.attributes), ("outputs", item.role.outputs)):
@@ -109,7 +66,7 @@ def _declared_once(book: _Book) -> Problems:
 # -- data ------------------------------------------------------------------------------------------
 
 
-def _want_sources(book: _Book, item: DeclaredRole) -> Problems:
+def _want_sources(book: Book, item: DeclaredRole) -> Problems:
     for i, want in enumerate(item.role.wants):
         if want.source is None:
             yield from _layered_want(book, item, i, want)
@@ -117,7 +74,7 @@ def _want_sources(book: _Book, item: DeclaredRole) -> Problems:
             yield from _output_want(book, item, i, want)
 
 
-def _layered_want(book: _Book, item: DeclaredRole, i: int, want: Want) -> Problems:
+def _layered_want(book: Book, item: DeclaredRole, i: int, want: Want) -> Problems:
     name = want.attribute
     if name in book.attributes:
         owner, attribute = book.attributes[name]
@@ -154,7 +111,7 @@ def _layered_want(book: _Book, item: DeclaredRole, i: int, want: Want) -> Proble
         )
 
 
-def _output_want(book: _Book, item: DeclaredRole, i: int, want: Want) -> Problems:
+def _output_want(book: Book, item: DeclaredRole, i: int, want: Want) -> Problems:
     assert want.source is not None  # noqa: S101 - the caller asked
     providers = {want.source, *book.order.providers(want.source)}
     own = {
@@ -194,7 +151,7 @@ def _default_matches(item: DeclaredRole, i: int, want: Want, declared: Declared)
         )
 
 
-def _when(book: _Book, item: DeclaredRole) -> Problems:
+def _when(book: Book, item: DeclaredRole) -> Problems:
     for name, required in item.role.when:
         found = book.attributes.get(name) or book.outputs.get(name)
         if found is None:
@@ -217,7 +174,7 @@ def _when(book: _Book, item: DeclaredRole) -> Problems:
             yield item.problem("can never have this value", "when", name, why=wrong)
 
 
-def _taking(book: _Book, item: DeclaredRole) -> Problems:
+def _taking(book: Book, item: DeclaredRole) -> Problems:
     """How many values a want can meet follows from the two scopes."""
     for i, want in enumerate(item.role.wants):
         if want.source is None:
@@ -254,12 +211,12 @@ def _taking(book: _Book, item: DeclaredRole) -> Problems:
 # -- providers -------------------------------------------------------------------------------------
 
 
-def _provided(book: _Book, item: DeclaredRole) -> Problems:
+def _provided(book: Book, item: DeclaredRole) -> Problems:
     """Whoever needs a name must find one provider, or leave the choice to a person."""
     for need in book.order.needs(item.name):
         if need not in book.names or need in book.unread:
             continue
-        path = _need_path(item, need)
+        path = item.need_path(need)
         providers = book.order.providers(need)
         if not providers:
             yield item.problem(
@@ -275,14 +232,14 @@ def _provided(book: _Book, item: DeclaredRole) -> Problems:
 
 
 def _ambiguous(
-    book: _Book, item: DeclaredRole, need: RoleName, providers: tuple[RoleName, ...]
+    book: Book, item: DeclaredRole, need: RoleName, providers: tuple[RoleName, ...]
 ) -> Problems:
     for i, name in enumerate(providers):
         for other in providers[i + 1 :]:
             if not _conflict(book, name, other):
                 yield item.problem(
                     f"{name} and {other} both provide {need}",
-                    *_need_path(item, need),
+                    *item.need_path(need),
                     why="nothing says which of them is bound",
                     hint=f"require one of them, or let {name} conflict with {other} so that a"
                     " person chooses",
@@ -290,7 +247,7 @@ def _ambiguous(
                 return
 
 
-def _conflict(book: _Book, name: RoleName, other: RoleName) -> bool:
+def _conflict(book: Book, name: RoleName, other: RoleName) -> bool:
     roles = book.order.roles
     return _names_conflict(roles[name].conflicts, other, roles[other].provides) or (
         _names_conflict(roles[other].conflicts, name, roles[name].provides)
@@ -304,28 +261,19 @@ def _names_conflict(
 
 
 def _needs_a_node(
-    book: _Book, item: DeclaredRole, need: RoleName, providers: tuple[RoleName, ...]
+    book: Book, item: DeclaredRole, need: RoleName, providers: tuple[RoleName, ...]
 ) -> Problems:
     for name in providers:
         if book.order.roles[name].scope is Scope.NODE and item.says("scope"):
             yield item.problem(
                 f"{name} is one on each node",
-                *_need_path(item, need),
+                *item.need_path(need),
                 why="a vertex for the whole deployment has no node to find it on",
                 hint=f"give {name} the scope cluster or deployment",
             )
 
 
-def _need_path(item: DeclaredRole, need: RoleName) -> tuple[str | int, ...]:
-    if need in item.role.requires:
-        return ("requires", item.role.requires.index(need))
-    for i, want in enumerate(item.role.wants):
-        if want.source == need:
-            return ("wants", i, "from")
-    return ("when",)
-
-
-def _conflicts(book: _Book, item: DeclaredRole) -> Problems:
+def _conflicts(book: Book, item: DeclaredRole) -> Problems:
     """A role is bound together with all that it needs, so these may not exclude one another."""
     bound = sorted({item.name, *book.order.forced_ancestors(item.name)})
     for i, name in enumerate(bound):
@@ -350,7 +298,7 @@ def _conflicts(book: _Book, item: DeclaredRole) -> Problems:
                 )
 
 
-def _discovery(book: _Book, item: DeclaredRole) -> Problems:
+def _discovery(book: Book, item: DeclaredRole) -> Problems:
     if Flag.DISCOVERY not in item.role.flags:
         return
     for name in sorted(book.order.forced_ancestors(item.name)):
@@ -363,70 +311,7 @@ def _discovery(book: _Book, item: DeclaredRole) -> Problems:
             )
 
 
-# -- order -----------------------------------------------------------------------------------------
-
-
-def _cycles(book: _Book) -> Problems:
-    """Three rings, each around the last: what is needed; what is un-settled; what is only ordered.
-    A knot is reported where it first closes."""
-    order = book.order
-    done: set[RoleName] = set()
-    for edges, what, why in (
-        (order.hard, "a cycle of hard needs", "none of them could ever start"),
-        (
-            union(order.hard, order.invalidated),
-            "a cycle of needs and what they un-settle",
-            "each run would un-settle what it rests on, without end",
-        ),
-        (
-            union(order.hard, order.invalidated, order.after),
-            "the order contradicts itself",
-            "a role may not run after what rests on it",
-        ),
-    ):
-        found = [ring for ring in cycles(edges) if not done.intersection(ring)]
-        for ring in found:
-            yield _cycle_problem(book, ring, what, why)
-            done.update(ring)
-
-
-def _cycle_problem(
-    book: _Book, ring: tuple[RoleName, ...], what: str, why: str
-) -> AnnotationInvalid:
-    item = book.by_name[ring[0]]
-    steps = [str(ring[0])]
-    removable = ""
-    path: tuple[str | int, ...] = ()
-    for child, parent in pairwise(ring):
-        word, at = _edge_words(book, child, parent)
-        steps.append(f"{word} {parent}")
-        path = path or (at if child == ring[0] else ())
-        if word == "after":
-            item, path = book.by_name[child], at
-            removable = "remove the after"
-        elif word == "is un-settled by" and not removable:
-            removable = f"invalidated_by: [] in {child}, or require less"
-    hint = removable or "remove one of these needs"
-    return item.problem(f"{what}: {' '.join(steps)}", *path, why=why, hint=hint)
-
-
-def _edge_words(
-    book: _Book, child: RoleName, parent: RoleName
-) -> tuple[str, tuple[str | int, ...]]:
-    item = book.by_name[child]
-    if parent in book.order.hard[child]:
-        for need in book.order.needs(child):
-            if parent in book.order.providers(need):
-                return f"{'needs' if need == parent else f'needs {need} from'}", _need_path(
-                    item, need
-                )
-    if parent in book.order.invalidated[child]:
-        return "is un-settled by", ("invalidated_by",)
-    names = [i for i, name in enumerate(item.role.after) if parent in book.order.providers(name)]
-    return "after", ("after", names[0])
-
-
-_EACH: tuple[Callable[[_Book, DeclaredRole], Problems], ...] = (
+_EACH: tuple[Callable[[Book, DeclaredRole], Problems], ...] = (
     _unknown_names,
     _want_sources,
     _when,
@@ -435,4 +320,7 @@ _EACH: tuple[Callable[[_Book, DeclaredRole], Problems], ...] = (
     _conflicts,
     _discovery,
 )
-_TOGETHER: tuple[Callable[[_Book], Iterator[AnnotationInvalid]], ...] = (_declared_once, _cycles)
+_TOGETHER: tuple[Callable[[Book], Iterator[AnnotationInvalid]], ...] = (
+    _declared_once,
+    order_problems,
+)

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from readystate.domain.deployment import AttributeScope
 from readystate.domain.events import Event
 from readystate.domain.ids import DeploymentId, NodeId, NodeRoleId, RoleName, RunId
 from readystate.domain.node import Node
@@ -78,6 +79,18 @@ class Values(Protocol):
     def value(self, node_role: NodeRole, attribute: str) -> Any:
         """The resolved value, or `MISSING`."""
         ...
+
+    # What follows changes this working set only, for `plan`.
+
+    def set_value(
+        self, scope: AttributeScope, subject_id: int, name: str, value: Any, *, profile: str = ""
+    ) -> None: ...
+    def clear_value(
+        self, scope: AttributeScope, subject_id: int, name: str, *, profile: str = ""
+    ) -> None: ...
+    def attach_profiles(
+        self, scope: AttributeScope, subject_id: int, profiles: tuple[str, ...]
+    ) -> None: ...
 
 
 class _Missing:

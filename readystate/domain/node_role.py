@@ -164,19 +164,26 @@ class NodeRole:
     def is_committed(self) -> bool:
         return self.state is not NodeRoleState.PROPOSED
 
-    def after(self, verb: Verb, now: datetime, **changes: Any) -> "NodeRole":
-        """The node-role after `verb`; raises InvalidTransition with what is allowed instead."""
+    def check(self, verb: Verb) -> Transition:
+        """The transition, if the state allows it; raises InvalidTransition."""
         transition = TRANSITIONS[verb]
-        if self.state not in transition.sources or transition.target is None:
+        if self.state not in transition.sources:
             raise InvalidTransition(
                 f"{self.role} ({self.id}): cannot {verb} from {self.state}",
                 why="the transition table does not allow it",
                 hint="allowed: " + ", ".join(sorted(allowed_verbs(self.state))),
             )
+        return transition
+
+    def after(self, verb: Verb, now: datetime, **changes: Any) -> "NodeRole":
+        """The node-role after `verb`; raises InvalidTransition with what is allowed instead."""
+        target = self.check(verb).target
+        if target is None:
+            raise InvalidTransition(f"{self.role} ({self.id}): after {verb} there is nothing")
         if verb in _RESETS:
             changes = {"attempts": 0, "deferrals": 0, "first_started_at": None, **changes}
             changes.setdefault("not_before", None)
-        return replace(self, state=transition.target, since=now, **changes)
+        return replace(self, state=target, since=now, **changes)
 
 
 def allowed_verbs(state: NodeRoleState) -> tuple[Verb, ...]:

@@ -1,10 +1,10 @@
 """What one role says must make sense by itself. Each check yields problems and knows nothing of the
 other roles; those are in `catalog_check`."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
-from readystate.domain.declaration import DeclaredRole
+from readystate.domain.declaration import DeclaredRole, did_you_mean
 from readystate.domain.errors import AnnotationInvalid
 from readystate.domain.json_schema import schema_problem, value_problem
 from readystate.domain.role import Flag, Lane, Reboot, Scope, Take
@@ -54,6 +54,31 @@ def _noop(declared: DeclaredRole) -> Problems:
             yield declared.problem(
                 "not with the jig noop", key, why="it touches no node", hint=f"remove {key}"
             )
+
+
+def _argument(declared: DeclaredRole) -> Problems:
+    role = declared.role
+    if role.jig == "call" and not _FUNCTION.fullmatch(role.argument):
+        yield declared.problem(
+            f'"{role.argument}" is not the name of a function',
+            "call",
+            why="small letters, digits and underscores",
+        )
+    if role.jig != "script":
+        return
+    if not _FILE.fullmatch(role.argument):
+        yield declared.problem(
+            f'"{role.argument}" is not the name of a file',
+            "script",
+            why="scripts are the files of one folder, scripts/ beside the annotations",
+            hint="a name with letters, digits, dots and dashes",
+        )
+    elif not declared.is_script_known:
+        yield declared.problem(
+            f"there is no file scripts/{role.argument}",
+            "script",
+            hint=did_you_mean(role.argument, declared.scripts, else_hint="add it"),
+        )
 
 
 def _lane(declared: DeclaredRole) -> Problems:
@@ -234,10 +259,13 @@ def _want_defaults(declared: DeclaredRole) -> Problems:
             )
 
 
+_FUNCTION = re.compile(r"[a-z_][a-z0-9_]*")
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SCHEMA_HINT = "JSON Schema 2020-12, for example {type: string}"
 _CHECKS: Mapping[Callable[[DeclaredRole], Problems], tuple[str, ...]] = {
     _name: ("role",),
     _noop: ("jig", "flags", "lane", "reboot", "raises"),
+    _argument: ("jig", "call", "script"),
     _lane: ("jig", "lane", "reboot", "scope"),
     _deployment_scope: ("scope",),
     _abstract: ("flags", "jig"),
@@ -248,8 +276,3 @@ _CHECKS: Mapping[Callable[[DeclaredRole], Problems], tuple[str, ...]] = {
     _schemas: (),
     _want_defaults: (),
 }
-
-
-def declared_schema(schema: Mapping[str, Any], take: Take) -> Mapping[str, Any]:
-    """The schema of what a want reads, where that is one value."""
-    return {"type": "integer"} if take is Take.COUNT else schema

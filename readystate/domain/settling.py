@@ -39,6 +39,9 @@ class Settling:
         self.graph = graph
         self.now = now
         self.inline = inline  #: also settle what needs no work; else leave it to do
+        #: the version that the children's counters rest on; first the one that was loaded
+        self._told: dict[NodeRoleId, NodeRole] = {}
+        self._touch_told: set[NodeRoleId] = set()
         self._queue: deque[NodeRoleId] = deque()
         self._queued: set[NodeRoleId] = set()
 
@@ -90,9 +93,7 @@ class Settling:
             else:
                 raise RuntimeError(f"node-role {item} does not come to rest")
             self._mark_stuck(graph.node_roles[item], known)
-        after = graph.node_roles[item]
-        if after is not before or item in graph.touched:
-            self.carry_on(before, after)
+        self._carry_on(graph.node_roles[item])
 
     def _look(self, current: NodeRole) -> Input | None:
         """Apply the first rule that holds; returns the input if it was read."""
@@ -193,15 +194,21 @@ class Settling:
     def _say(self, kind: str, node_role: NodeRole) -> None:
         self.graph.emit(kind, self.now, node_role=node_role)
 
-    def carry_on(self, before: NodeRole, after: NodeRole) -> None:
-        """Let the children within the working set know what became of `after`."""
+    def _carry_on(self, after: NodeRole) -> None:
+        """Let the children within the working set know what became of `after` since last told."""
         graph = self.graph
+        before = self._told.get(after.id) or graph.original.get(after.id, after)
+        self._told[after.id] = after
         unmet = before.is_settled - after.is_settled
         stuck = after.holds_back - before.holds_back
         looks_different = before.digest != after.digest or before.outputs != after.outputs
-        if looks_different or after.id in graph.touched:
+        if looks_different:
             graph.touched.add(after.id)
+        elif after.id in graph.touched and after.id not in self._touch_told:
+            self._touch_told.add(after.id)
             looks_different = True
+        if not (unmet or stuck or looks_different):
+            return
         for edge in list(graph.children[after.id]):
             child = graph.node_roles[edge.child]
             is_across = after.node_id is None or child.node_id != after.node_id
@@ -230,7 +237,7 @@ class Settling:
         """A child's `holds_back` may follow from its parents' alone: pass that on at once."""
         after = self.graph.node_roles[before.id]
         if after.holds_back is not before.holds_back:
-            self.carry_on(before, after)
+            self._carry_on(after)
 
 
 def move_epochs(

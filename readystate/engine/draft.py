@@ -1,0 +1,200 @@
+"""Apply a proposal's changes to a working set, in memory: what `plan` forecasts and `commit` writes
+down. The order in which changes stand in a proposal does not matter."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from readystate.domain.binding import Binder
+from readystate.domain.catalog import Catalog
+from readystate.domain.deployment import (
+    AttachProfiles,
+    Bind,
+    ClearAttribute,
+    Confirm,
+    Deployment,
+    Proposal,
+    Recall,
+    Recommit,
+    SetAttribute,
+    Unbind,
+)
+from readystate.domain.errors import Conflict
+from readystate.domain.graph import Edge, EdgeKind, Graph
+from readystate.domain.ids import DeploymentId, NodeRoleId
+from readystate.domain.node_role import Confirmation, NodeRole, Verb
+
+
+@dataclass
+class Draft:
+    """A working set with a proposal applied to it."""
+
+    graph: Graph
+    created: list[NodeRoleId] = field(default_factory=list)  #: negative ids, in creation order
+    new_edges: list[Edge] = field(default_factory=list)
+    removed: dict[NodeRoleId, NodeRole] = field(default_factory=dict)
+    recalled: list[NodeRoleId] = field(default_factory=list)
+    confirmed: list[NodeRoleId] = field(default_factory=list)
+
+
+def confirmation_of(proposal: Proposal, now: datetime, by: str) -> Confirmation:
+    return Confirmation(by=by, at=now, wipe_any=proposal.wipe_any)
+
+
+def draft_proposal(
+    graph: Graph,
+    proposal: Proposal,
+    catalogs: Mapping[DeploymentId, Catalog],
+    deployments: Sequence[Deployment],
+    now: datetime,
+    by: str,
+) -> Draft:
+    """Raises Conflict or InvalidTransition; the working set is spoilt then."""
+    draft = Draft(graph)
+    change_values(graph, proposal)
+    _take_away(draft, proposal, now)
+    _bind(draft, proposal, catalogs, deployments, now)
+    give = confirmation_of(proposal, now, by)
+    for change in proposal.changes:
+        if isinstance(change, Confirm):
+            _confirm(draft, change.node_role_id, give)
+        elif isinstance(change, Recommit):
+            node_role = graph.node_roles[change.node_role_id]
+            graph.put(node_role.after(Verb.COMMIT, now))
+            _confirm_if_destructive(draft, change.node_role_id, give)
+    for item in draft.created:
+        _confirm_if_destructive(draft, item, give)
+    return draft
+
+
+def change_values(graph: Graph, proposal: Proposal) -> None:
+    for change in proposal.changes:
+        match change:
+            case SetAttribute(scope, subject_id, name, value, profile):
+                graph.values.set_value(scope, subject_id, name, value, profile=profile)
+            case ClearAttribute(scope, subject_id, name, profile):
+                graph.values.clear_value(scope, subject_id, name, profile=profile)
+            case AttachProfiles(scope, subject_id, profiles):
+                graph.values.attach_profiles(scope, subject_id, profiles)
+            case _:
+                continue
+
+
+def _bind(
+    draft: Draft,
+    proposal: Proposal,
+    catalogs: Mapping[DeploymentId, Catalog],
+    deployments: Sequence[Deployment],
+    now: datetime,
+) -> None:
+    graph = draft.graph
+    binds = [change for change in proposal.changes if isinstance(change, Bind)]
+    if not binds:
+        return
+    names = {item.id: item.name for item in deployments}
+    binder = Binder(graph, catalogs, names, now)
+    placed = [
+        (
+            change,
+            graph.nodes[change.node_id].deployment_id
+            if change.node_id is not None
+            else proposal.deployment_id,
+        )
+        for change in binds
+    ]
+    for change, deployment_id in placed:
+        binder.reserve(change.role, deployment_id)
+    for change, deployment_id in sorted(
+        placed, key=lambda item: (item[0].node_id or 0, item[0].role)
+    ):
+        binder.bind(change.role, node_id=change.node_id, deployment_id=deployment_id)
+    binder.finish()
+    draft.created = binder.created
+    draft.new_edges = binder.new_edges
+
+
+def _confirm(draft: Draft, item: NodeRoleId, give: Confirmation) -> None:
+    graph = draft.graph
+    node_role = graph.node_roles[item]
+    if not graph.role_of(node_role).is_destructive:
+        raise Conflict(f"{node_role.role} is not destructive", why="there is nothing to confirm")
+    graph.put(replace(node_role, confirmation=give))
+    draft.confirmed.append(item)
+
+
+def _confirm_if_destructive(draft: Draft, item: NodeRoleId, give: Confirmation) -> None:
+    graph = draft.graph
+    node_role = graph.node_roles[item]
+    if graph.role_of(node_role).is_destructive and not graph.is_barrier(node_role):
+        changed = replace(node_role, confirmation=give)
+        if item < 0:
+            graph.node_roles[item] = changed
+        else:
+            graph.put(changed)
+        draft.confirmed.append(item)
+
+
+# -- taking away -----------------------------------------------------------------------------------
+
+
+def _take_away(draft: Draft, proposal: Proposal, now: datetime) -> None:
+    graph = draft.graph
+    unbound = {it.node_role_id for it in proposal.changes if isinstance(it, Unbind)}
+    recalled = {it.node_role_id for it in proposal.changes if isinstance(it, Recall)}
+    for item in sorted(unbound | recalled):
+        refuse_needed(graph, item, unbound | recalled)
+    for item in sorted(recalled):
+        graph.put(graph.node_roles[item].after(Verb.RECALL, now, is_stale=False, error=None))
+        draft.recalled.append(item)
+    for item in sorted(unbound):
+        _unbind(draft, item)
+
+
+def refuse_needed(graph: Graph, item: NodeRoleId, going: Iterable[NodeRoleId]) -> None:
+    """Raises Conflict while a committed node-role outside the change needs `item`."""
+    needing = [
+        graph.node_roles[edge.child]
+        for edge in graph.children[item]
+        if edge.kind is EdgeKind.HARD and edge.child not in set(going)
+    ]
+    needing = [it for it in needing if it.is_committed and not graph.is_barrier(it)]
+    if needing:
+        raise Conflict(
+            f"{graph.node_roles[item].role} ({item}) cannot be taken away",
+            why="needed by " + ", ".join(f"{it.role} ({it.id})" for it in needing[:5]),
+            hint="take these away in the same proposal",
+        )
+
+
+def _unbind(draft: Draft, item: NodeRoleId) -> None:
+    graph = draft.graph
+    node_role = graph.node_roles[item]
+    node_role.check(Verb.UNBIND)
+    draft.removed[item] = node_role
+    for edge in list(graph.children[item]):
+        graph.parents[edge.child].remove(edge)
+        if edge.counts and edge.child not in draft.removed:
+            child = graph.node_roles[edge.child]
+            graph.put(
+                replace(
+                    child,
+                    unmet=child.unmet - (not node_role.is_settled),
+                    stuck_parents=child.stuck_parents - node_role.holds_back,
+                )
+            )
+            graph.touched.add(edge.child)
+    for edge in list(graph.parents[item]):
+        graph.children[edge.parent].remove(edge)
+    del graph.node_roles[item]
+    graph.original.pop(item, None)
+    graph.focus.discard(item)
+    if node_role.node_id is not None:
+        graph.on_node[node_role.node_id].remove(item)
+
+
+def reads_attribute(graph: Graph, node_role: NodeRole, names: Iterable[str]) -> bool:
+    """Whether a change of one of the attributes can change the node-role's input."""
+    role = graph.role_of(node_role)
+    wanted = {want.attribute for want in role.wants if want.source is None}
+    wanted |= {name for name, _ in role.when}
+    return not wanted.isdisjoint(names)
