@@ -3,6 +3,7 @@ that blocking peers can talk to them."""
 
 import asyncio
 import os
+import select
 import socket
 import subprocess
 import threading
@@ -140,3 +141,69 @@ def write_freeipmi_config(folder: Path) -> Path:
     path.touch(mode=0o600)
     path.write_text(f"username {USER}\npassword {PASSWORD}\ndriver-type LAN_2_0\n")
     return path
+
+
+class Relay:
+    """Stands between a console and a BMC as a bad network does: passes each of the console's
+    packets through `change`, which may repeat, alter or withhold it, and keeps all it heard."""
+
+    def __init__(
+        self,
+        address: str,
+        bmc: VirtualBmc,
+        change: Callable[[bytes], list[bytes]] = lambda packet: [packet],
+    ) -> None:
+        self.address = address
+        self.heard: list[bytes] = []
+        self._change = change
+        self._bmc = (bmc.address, PORT)
+        self._front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._front.bind((address, PORT))
+        self._back = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._is_open = True
+        self._thread = threading.Thread(target=self._pass_on, daemon=True)
+
+    def __enter__(self) -> "Relay":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_open = False
+        self._thread.join(5)
+        self._front.close()
+        self._back.close()
+
+    def _pass_on(self) -> None:
+        console = None
+        while self._is_open:
+            for ready in select.select([self._front, self._back], [], [], 0.05)[0]:
+                packet, sender = ready.recvfrom(2048)
+                if ready is self._back:
+                    self._front.sendto(packet, console or sender)
+                    continue
+                console = sender
+                self.heard.append(packet)
+                for changed in self._change(packet):
+                    self._back.sendto(changed, self._bmc)
+
+
+def ask(bmc: VirtualBmc, packet: bytes, *, wait_s: float = 0.3) -> bytes | None:
+    """Send one packet; the answer, or None for silence."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as console:
+        console.settimeout(wait_s)
+        console.sendto(packet, (bmc.address, PORT))
+        try:
+            return console.recv(2048)
+        except TimeoutError:
+            return None
+
+
+PING = bytes.fromhex("0600ff06 000011be 80 2a 00 00")
+
+
+def open_session_request(console_id: int, suite: tuple[int, int, int] = (1, 1, 1)) -> bytes:
+    """RMCP+ Open Session, section 13.17, with these algorithms."""
+    payload = bytes((7, 0, 0, 0)) + console_id.to_bytes(4, "little")
+    for kind, algorithm in enumerate(suite):
+        payload += bytes((kind, 0, 0, 8, algorithm, 0, 0, 0))
+    return bytes.fromhex("0600ff07 06 10 00000000 00000000 2000") + payload

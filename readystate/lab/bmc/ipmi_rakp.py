@@ -134,7 +134,6 @@ def answer_rakp3(bmc: VirtualBmc, table: SessionTable, guid: bytes, payload: byt
         # The console did not like our RAKP 2: to it, the password is wrong. Section 13.23 wants
         # the half-open session gone and no answer.
         if not session.is_active:
-            bmc.ledger.refused_logins += payload[1] == RakpStatus.INVALID_CHECK_VALUE
             table.close(session.id)
         return None
     name = session.user.name.encode()
@@ -150,9 +149,10 @@ def answer_rakp3(bmc: VirtualBmc, table: SessionTable, guid: bytes, payload: byt
         if session.is_active:
             return None  # a forged packet must not end somebody's session
         bmc.ledger.refused_logins += 1
+        bmc.ledger.rakp_ended += 1
         return _give_up(table, session, tag, RakpStatus.INVALID_CHECK_VALUE)
     if not session.is_active:
-        bmc.ledger.rakp_done += 1
+        bmc.ledger.rakp_ended += 1
         _activate(session, guid, key, name)
     return tag + session.rakp4
 

@@ -68,8 +68,15 @@ class Ledger:
     volume_deletes: int = 0
     boot_override_sets: int = 0
     refused_logins: int = 0
-    rakp_begun: int = 0  #: IPMI logins that got as far as a password; some consoles end there
-    rakp_done: int = 0  #: and those that became sessions; the difference was refused or given up
+    rakp_begun: int = 0  #: IPMI logins that were answered with RAKP message 2
+    rakp_ended: int = 0  #: of these, those whose message 3 came, right or wrong
+
+    @property
+    def failed_logins(self) -> int:
+        """Refused ones, and those that the console gave up: over IPMI it is the console that finds
+        the password wrong, and ipmitool, FreeIPMI and pyghmi then go away without a word. Exact
+        while nobody is just logging in."""
+        return self.refused_logins + self.rakp_begun - self.rakp_ended
 
 
 @dataclass
