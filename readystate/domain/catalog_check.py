@@ -63,6 +63,25 @@ def _declared_once(book: Book) -> Problems:
                 )
 
 
+def _one_default(book: Book) -> Problems:
+    """Where the declaration has no default, wants may have one; but all the same."""
+    first: dict[str, tuple[DeclaredRole, int, Want]] = {}
+    for item in book.declared:
+        for i, want in enumerate(item.role.wants):
+            if want.source is not None or not want.has_default:
+                continue
+            other, at, its = first.setdefault(want.attribute, (item, i, want))
+            if its.default != want.default:
+                yield item.problem(
+                    f"two defaults for {want.attribute}",
+                    "wants",
+                    i,
+                    "default",
+                    why=f"{other.place('wants', at, 'default')} gives another",
+                    hint="put one default where the attribute is declared",
+                )
+
+
 # -- data ------------------------------------------------------------------------------------------
 
 
@@ -148,6 +167,7 @@ def _default_matches(item: DeclaredRole, i: int, want: Want, declared: Declared)
             i,
             "default",
             why=wrong,
+            hint="correct it",
         )
 
 
@@ -159,7 +179,11 @@ def _when(book: Book, item: DeclaredRole) -> Problems:
                 "no role declares it or puts it out" + book.unread_remark,
                 "when",
                 name,
-                hint=did_you_mean(name, [*book.attributes, *book.outputs]),
+                hint=did_you_mean(
+                    name,
+                    [*book.attributes, *book.outputs],
+                    else_hint="declare it under attributes:",
+                ),
             )
             continue
         owner, declared = found
@@ -171,7 +195,9 @@ def _when(book: Book, item: DeclaredRole) -> Problems:
             None if schema_problem(declared.schema) else value_problem(declared.schema, required)
         )
         if wrong is not None:
-            yield item.problem("can never have this value", "when", name, why=wrong)
+            yield item.problem(
+                "can never have this value", "when", name, why=wrong, hint="correct the value"
+            )
 
 
 def _taking(book: Book, item: DeclaredRole) -> Problems:
@@ -322,5 +348,6 @@ _EACH: tuple[Callable[[Book, DeclaredRole], Problems], ...] = (
 )
 _TOGETHER: tuple[Callable[[Book], Iterator[AnnotationInvalid]], ...] = (
     _declared_once,
+    _one_default,
     order_problems,
 )

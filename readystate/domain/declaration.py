@@ -15,6 +15,9 @@ from readystate.domain.role_order import RoleOrder, derive_raises
 KeyPath = tuple[str | int, ...]  #: of a value inside a file: ("wants", 2, "attribute")
 
 
+_JIG_KEYS = ("jig", "call", "script", "playbook")
+
+
 @dataclass(frozen=True)
 class DeclaredRole:
     role: Role
@@ -35,6 +38,11 @@ class DeclaredRole:
     @property
     def name(self) -> RoleName:
         return self.role.name
+
+    @property
+    def jig_key(self) -> str:
+        """The key that says which jig: `jig`, else the one that holds its argument."""
+        return next((key for key in _JIG_KEYS if (key,) in self.lines), "jig")
 
     def line(self, *path: str | int) -> int:
         """The line of the value, or of the nearest thing around it that has one."""

@@ -19,6 +19,12 @@ def role_problems(declared: DeclaredRole) -> Problems:
 
 
 def _name(declared: DeclaredRole) -> Problems:
+    if not _NAME.fullmatch(declared.name):
+        yield declared.problem(
+            f"the file's name \"{declared.name}\" is not a role's name",
+            why="small letters, digits and dashes",
+            hint="rename it",
+        )
     if declared.stated_name and declared.stated_name != declared.name:
         yield declared.problem(
             f'"{declared.stated_name}" is not the file\'s name',
@@ -34,7 +40,7 @@ def _noop(declared: DeclaredRole) -> Problems:
         if Flag.MILESTONE in role.flags:
             yield declared.problem(
                 f"a milestone has the jig {role.jig}",
-                "jig",
+                declared.jig_key,
                 why="a milestone only gathers what others did",
                 hint="jig: noop; let another role do the work and require it",
             )
@@ -49,10 +55,11 @@ def _noop(declared: DeclaredRole) -> Problems:
         ("lane", role.lane is not Lane.NONE),
         ("reboot", role.reboot is not Reboot.NONE),
         ("raises", bool(role.raises)),
+        ("outputs", bool(role.outputs) and Flag.ABSTRACT not in role.flags),
     ):
         if is_given:
             yield declared.problem(
-                "not with the jig noop", key, why="it touches no node", hint=f"remove {key}"
+                "not with the jig noop", key, why="it does nothing", hint=f"remove {key}"
             )
 
 
@@ -63,6 +70,7 @@ def _argument(declared: DeclaredRole) -> Problems:
             f'"{role.argument}" is not the name of a function',
             "call",
             why="small letters, digits and underscores",
+            hint="call: one_of_the_functions",
         )
     if role.jig != "script":
         return
@@ -117,15 +125,16 @@ def _deployment_scope(declared: DeclaredRole) -> Problems:
         ("raises", bool(role.raises)),
         ("invalidated_by", bool(role.invalidated_by)),
         ("flags", role.is_destructive),
-        ("jig", role.jig in ("script", "ansible")),
+        (declared.jig_key, role.jig in ("script", "ansible")),
     ):
         if is_given:
-            shown = {"flags": "destructive", "jig": role.jig}.get(key, "given")
+            shown = {"flags": "destructive", declared.jig_key: role.jig}.get(key, "given")
+            remedy = "jig: call" if key == declared.jig_key else f"remove {key}"
             yield declared.problem(
                 f"{shown}, in scope deployment",
                 key,
                 why="a vertex for the whole deployment has no node",
-                hint=f"scope: node, or {'jig: call' if key == 'jig' else f'remove {key}'}",
+                hint=f"scope: node, or {remedy}",
             )
 
 
@@ -134,7 +143,7 @@ def _abstract(declared: DeclaredRole) -> Problems:
     if Flag.ABSTRACT not in role.flags:
         return
     for key, is_given in (
-        ("jig", role.jig != "noop"),
+        (declared.jig_key, role.jig != "noop"),
         ("requires", bool(role.requires)),
         ("wants", bool(role.wants)),
         ("when", bool(role.when)),
@@ -184,7 +193,7 @@ def _repeated(declared: DeclaredRole) -> Problems:
         for i, name in enumerate(names):
             if name in names[:i]:
                 yield declared.problem(f'"{name}" is there twice', key, i, hint="remove one")
-            elif name == declared.name:
+            elif name == declared.name and key != "requires":  # which is a cycle
                 yield declared.problem(f'"{name}" is this role itself', key, i, hint="remove it")
 
 
@@ -234,6 +243,7 @@ def _schemas(declared: DeclaredRole) -> Problems:
                         item.name,
                         "default",
                         why=wrong,
+                        hint="correct one of the two",
                     )
 
 
@@ -259,6 +269,7 @@ def _want_defaults(declared: DeclaredRole) -> Problems:
             )
 
 
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _FUNCTION = re.compile(r"[a-z_][a-z0-9_]*")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SCHEMA_HINT = "JSON Schema 2020-12, for example {type: string}"

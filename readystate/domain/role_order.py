@@ -117,7 +117,9 @@ class RoleOrder:
     @cached_property
     def after(self) -> Edges:
         return {
-            role.name: frozenset(item for name in role.after for item in self.providers(name))
+            role.name: frozenset(
+                item for name in role.after for item in self.providers(name) if item != role.name
+            )
             for role in self.roles.values()
         }
 

@@ -7,6 +7,7 @@ import pytest
 
 from readystate.adapters.declared.annotations import load_catalog
 from readystate.domain.catalog import Catalog
+from readystate.domain.ids import RoleName
 from readystate.domain.role import Epoch, Flag, Lane, Scope
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +43,7 @@ def test_milestones_stand_in_the_order_of_a_node_s_life(catalog: Catalog) -> Non
 
 
 def test_ready_stands_above_nothing_and_below_every_other_role(catalog: Catalog) -> None:
-    assert catalog.ancestors("ready") == set(catalog.roles) - {"ready"}
+    assert catalog.ancestors(RoleName("ready")) == set(catalog.roles) - {"ready"}
 
 
 def test_discovery_binds_what_can_do_no_harm(catalog: Catalog) -> None:
@@ -64,7 +65,7 @@ def test_discovery_binds_what_can_do_no_harm(catalog: Catalog) -> None:
     ],
 )
 def test_subsystems_are_off_until_enabled(catalog: Catalog, name: str, gate: str) -> None:
-    assert catalog.role(name).when == ((gate, True),)
+    assert catalog.role(RoleName(name)).when == ((gate, True),)
     assert catalog.attribute(gate).default is False
 
 

@@ -2,7 +2,7 @@
 to `domain.catalog`; no problem hides another, so a file with a bad key still takes part."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,13 @@ def annotation_files(folder: Path) -> list[Path]:
     return sorted(item for item in folder.iterdir() if item.suffix in (".yml", ".yaml"))
 
 
+def script_files(folder: Path) -> dict[str, Path]:
+    scripts = folder / SCRIPTS
+    if not scripts.is_dir():
+        return {}
+    return {item.name: item for item in scripts.iterdir() if item.is_file()}
+
+
 def unread(folder: Path, declared: Iterable[DeclaredRole]) -> frozenset[RoleName]:
     """Roles whose files could not be read: known by name only."""
     read = {item.file for item in declared}
@@ -61,7 +68,13 @@ def _load_file(path: Path, folder: Path) -> tuple[DeclaredRole | None, list[Anno
         data = path.read_bytes()
     except OSError as error:
         return None, [
-            AnnotationInvalid("the file cannot be read", file=file, line=1, why=str(error))
+            AnnotationInvalid(
+                "the file cannot be read",
+                file=file,
+                line=1,
+                why=error.strerror or "",
+                hint="look at its permissions",
+            )
         ]
     if path.suffix == ".yaml":
         return None, [
@@ -75,23 +88,22 @@ def _load_file(path: Path, folder: Path) -> tuple[DeclaredRole | None, list[Anno
     if not isinstance(document.value, dict):
         what = "the file must hold keys and values"
         return None, [*problems, AnnotationInvalid(what, file=file, line=1, hint="role: NAME")]
-    one, more = declared_role(document, file, path.stem, scripts=folder / SCRIPTS)
+    one, more = declared_role(document, file, path.stem, scripts=script_files(folder))
     return one, problems + more
 
 
 def declared_role(
-    document: Located, file: str, stem: str, *, scripts: Path
+    document: Located, file: str, stem: str, *, scripts: Mapping[str, Path]
 ) -> tuple[DeclaredRole, list[AnnotationInvalid]]:
     """The role as far as its shape is sound, and the problems of its shape."""
     raw: dict[str, Any] = document.value
     problems, sound, failed = shape_problems(AnnotationShape, raw, document.lines, file)
-    sound = {"role": stem, "summary": "-", **sound}
-    shape = AnnotationShape.model_validate(sound)
+    shape = AnnotationShape.model_validate({"role": "unnamed", "summary": "-", **sound})
     jig, argument, more = _jig(shape, file, document)
-    script = scripts / argument if jig == "script" and argument else None
     content = {**raw, "role": stem}
-    if script is not None and script.is_file():
-        content["script"] = hashlib.sha256(script.read_bytes()).hexdigest()
+    if jig == "script" and argument in scripts:
+        # A changed script is changed work, as a changed annotation is.
+        content["script"] = hashlib.sha256(scripts[argument].read_bytes()).hexdigest()
     return (
         DeclaredRole(
             role=_role(shape, stem, jig, argument),
@@ -99,9 +111,9 @@ def declared_role(
             lines=document.lines,
             content=content,
             failed=failed | ({"jig"} if more else set()),
-            stated_name=shape.role,
+            stated_name=shape.role if "role" in sound else "",
             says_invalidated_by=shape.invalidated_by is not None,
-            is_script_known=script is None or script.is_file(),
+            scripts=frozenset(scripts),
         ),
         problems + more,
     )
@@ -118,7 +130,12 @@ def _jig(
         problems.append(AnnotationInvalid(what, file=file, line=line, why=why, hint=hint))
 
     for key in given[1:]:
-        refuse(f"{key}: the jig's argument is given twice", key, why=f"{given[0]} is there too")
+        refuse(
+            f"{key}: the jig's argument is given twice",
+            key,
+            why=f"{given[0]} is there too",
+            hint="keep one",
+        )
     jig = shape.jig or (ARGUMENT_KEYS[given[0]] if given else None)
     argument = str(getattr(shape, given[0])) if given else ""
     if jig is None:

@@ -72,7 +72,12 @@ def parse_located(data: bytes, file: str) -> tuple[Located | None, list[Annotati
     except yaml.YAMLError as error:  # the reader's: characters that YAML does not allow
         position = getattr(error, "position", 0)
         return None, [
-            refuse("not YAML", text.count("\n", 0, position) + 1, why=getattr(error, "reason", ""))
+            refuse(
+                "not YAML",
+                text.count("\n", 0, position) + 1,
+                why=str(getattr(error, "reason", "")),
+                hint="remove the unprintable character",
+            )
         ]
     except RecursionError:
         return None, [refuse("nested too deeply", 1, hint="an annotation needs a few levels")]
@@ -97,7 +102,11 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Annota
         )
     context = f" {error.context}" if error.context else ""
     return AnnotationInvalid(
-        "not YAML", file=file, line=line, why=f"{error.problem or 'syntax error'}{context}"
+        "not YAML",
+        file=file,
+        line=line,
+        why=f"{error.problem or 'syntax error'}{context}",
+        hint="look at brackets, quotes and indentation, here and just above",
     )
 
 
@@ -114,17 +123,25 @@ class _Reader:
     def read(self, node: yaml.Node, path: KeyPath) -> Any:
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
-        if id(node) in self._seen:
-            self._refuse(node, path, "anchors and aliases are not read", "write the value out")
-            return None
         self._seen.add(id(node))
         if isinstance(node, yaml.SequenceNode):
-            return [self._item(child, (*path, i)) for i, child in enumerate(node.value)]
+            return list(self._items(node, path))
         return dict(self._pairs(node, path))
 
-    def _item(self, node: yaml.Node, path: KeyPath) -> Any:
-        self.lines[path] = node.start_mark.line + 1
-        return self.read(node, path)
+    def _is_alias(self, node: yaml.Node, path: KeyPath) -> bool:
+        """Aliases could make a small file endless, so they are left out."""
+        if isinstance(node, yaml.ScalarNode) or id(node) not in self._seen:
+            return False
+        self._refuse(node, path, "anchors and aliases are not read", "write the value out")
+        return True
+
+    def _items(self, node: yaml.SequenceNode, path: KeyPath) -> Iterator[Any]:
+        read = 0
+        for child in node.value:
+            if not self._is_alias(child, (*path, read)):
+                self.lines[(*path, read)] = child.start_mark.line + 1
+                yield self.read(child, (*path, read))
+                read += 1
 
     def _pairs(self, node: yaml.Node, path: KeyPath) -> Iterator[tuple[str, Any]]:
         first: dict[str, int] = {}
@@ -143,7 +160,7 @@ class _Reader:
                     f"given twice, first in line {first[key]}",
                     "keep one of them",
                 )
-            else:
+            elif not self._is_alias(value_node, (*path, key)):
                 first[key] = line
                 self.lines[(*path, key)] = line
                 yield key, self.read(value_node, (*path, key))

@@ -2,26 +2,37 @@
 without its unsound parts."""
 
 import copy
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from readystate.adapters.declared.annotation_shape import (
+    NAME_PATTERN,
+    PATH_PATTERN,
+    SHORT_PATTERN,
+)
 from readystate.domain.declaration import KeyPath, did_you_mean, path_text
 from readystate.domain.errors import AnnotationInvalid
 
-#: pydantic's error type -> what we say; the words that are there already fit the rest
+#: pydantic's error type -> what we say, and the remedy
 _WANTED = {
-    "string_type": "text expected",
-    "int_type": "a whole number expected",
-    "float_type": "a number expected",
-    "bool_type": "true or false expected",
-    "list_type": "a list expected",
-    "dict_type": "keys and values expected",
-    "model_type": "keys and values expected",
-    "model_attributes_type": "keys and values expected",
+    "string_type": ("text expected", "put it in quotes"),
+    "int_type": ("a whole number expected", "write a number, without quotes"),
+    "float_type": ("a number expected", "write a number, without quotes"),
+    "bool_type": ("true or false expected", "write true or false, without quotes"),
+    "list_type": ("a list expected", "write it as [one, two]"),
+    "dict_type": ("keys and values expected", "write it as {key: value}"),
+    "model_type": ("keys and values expected", "write it as {key: value}"),
+    "model_attributes_type": ("keys and values expected", "write it as {key: value}"),
 }
-_PATTERN_WORDS = "small letters, digits and dashes"
+#: pattern -> what it means, what stands between words, what else is allowed
+_NAMES = {
+    NAME_PATTERN: ("small letters, digits and dashes", "-", ""),
+    PATH_PATTERN: ("small letters, digits and dashes, in parts separated by slashes", "-", "/"),
+    SHORT_PATTERN: ("small letters, digits and underscores, a letter first", "_", ""),
+}
 
 
 def shape_problems(
@@ -112,23 +123,23 @@ def _words(item: Any, path: KeyPath, model: type[BaseModel]) -> tuple[str, str, 
         known = _keys_at(model, item["loc"][:-1])
         return "unknown key", "", did_you_mean(str(path[-1]), known, else_hint=_list_of(known))
     if kind in ("literal_error", "enum"):
-        allowed = [
-            word.strip("'") for word in context["expected"].replace(" or ", ", ").split(", ")
-        ]
-        hint = did_you_mean(str(given), allowed)
+        words = context["expected"].replace(" or ", ", ").split(", ")
+        allowed = [word.strip("'") for word in words]
+        hint = did_you_mean(str(given), allowed, else_hint="take one of these")
         return f"{_shown(given)} is not allowed here", f"one of {', '.join(allowed)}", hint
     if kind == "string_pattern_mismatch":
-        words = _PATTERN_WORDS
-        if "/" in context["pattern"]:
-            words += ", in parts separated by slashes"
-        if "_" in context["pattern"]:
-            words = "small letters, digits and underscores, a letter first"
-        return f"{_shown(given)} is not a name", words, ""
+        what, between, also = _NAMES[context["pattern"]]
+        better = re.sub(rf"[^a-z0-9{also}]+", between, given.lower())
+        better = re.sub(rf"(^|/)[{between}/]+|[{between}/]+(/|$)", r"\1\2", better)
+        is_name = re.fullmatch(context["pattern"], better)
+        hint = f'did you mean "{better}"?' if is_name else "choose another name"
+        return f"{_shown(given)} is not a name", what, hint
     if kind == "missing":
-        return "", "", _MISSING_HINTS.get(str(path[-1]), "")
+        return "", "", _MISSING_HINTS.get(str(path[-1]), f"add {path[-1]}:")
     if kind in _WANTED:
-        return _WANTED[kind], f"this is {_kind(given)}", ""
-    return str(item["msg"]).lower(), f"this is {_shown(given)}", ""
+        what, hint = _WANTED[kind]
+        return what, f"this is {_kind(given)}", hint
+    return str(item["msg"]).lower(), f"this is {_shown(given)}", "correct it"
 
 
 _MISSING_HINTS = {
