@@ -31,10 +31,17 @@ class SetupFailed(Exception):
 
 def wanted_digest() -> str:
     """What the environment rests on; a change of any of it sets up again."""
-    digest = hashlib.sha256(f"{ROOT} {sys.version_info[:2]}".encode())
-    for name in ("pyproject.toml", "requirements.lock", "tools/setup_venv.py"):
-        digest.update((ROOT / name).read_bytes())
-    return digest.hexdigest()
+    import tomllib  # not at the top: an older Python shall get a refusal, not an ImportError
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    rests_on = {
+        "place": f"{ROOT} {sys.version_info[:2]}",
+        "tool": Path(__file__).read_text(),
+        "lock": LOCK.read_text(),
+        **{table: project[table] for table in ("build-system", "project", "dependency-groups")},
+        "wheel": project["tool"]["hatch"],
+    }
+    return hashlib.sha256(json.dumps(rests_on).encode()).hexdigest()
 
 
 def run(*command: str | Path) -> None:

@@ -116,6 +116,20 @@ def test_setup_that_is_up_to_date_runs_nothing(
     assert "" == capsys.readouterr().out
 
 
+def test_change_of_a_tools_settings_sets_nothing_up_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (setup_venv.ROOT / "pyproject.toml").read_text()
+    monkeypatch.setattr(setup_venv, "ROOT", tmp_path)
+
+    def digest_of(pyproject: str) -> str:
+        (tmp_path / "pyproject.toml").write_text(pyproject)
+        return setup_venv.wanted_digest()
+
+    assert digest_of(text) == digest_of(text.replace("line-length = 100", "line-length = 99"))
+    assert digest_of(text) != digest_of(text.replace('"netaddr>=1.3"', '"netaddr>=1.4"'))
+
+
 def test_missing_programs_are_told_with_the_command_to_type(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
