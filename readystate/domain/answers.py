@@ -209,6 +209,16 @@ def begin_stop(graph: Graph, run: Run, reason: StopReason, *, by: str = "") -> R
     )
 
 
+def cancel_staged(graph: Graph, run: Run, now: datetime, *, by: str) -> list[NodeRoleId]:
+    """Nothing runs while work is staged, so there is nothing to wait for."""
+    if run.node_role_id is None:
+        return []
+    _close(graph, run)
+    node_role = graph.put(graph.node_roles[run.node_role_id].after(Verb.CANCEL, now, run_id=None))
+    _hold_cancelled(graph, replace(run, by=by), node_role, now)
+    return [node_role.id]
+
+
 def _take_stop(
     graph: Graph,
     run: Run,

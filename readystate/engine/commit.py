@@ -33,6 +33,7 @@ from readystate.engine.draft import Draft, draft_proposal
 from readystate.engine.forecast import forecast
 from readystate.engine.plan_report import report_plan
 from readystate.engine.propagation import Propagation, look_at_all
+from readystate.engine.scope import deployments_inside
 from readystate.ports.store import Reader, Transaction, Unit, UnitKind
 
 #: Gives the catalog of a version; the same object for the same version.
@@ -219,7 +220,7 @@ def _named_places(
             case Bind(_, node_id) if node_id is not None:
                 nodes.add(node_id)
             case SetAttribute() | ClearAttribute() | AttachProfiles() | UseCatalog():
-                _add_scope(reader, proposal, change, parents, nodes, vertices)
+                _add_scope(reader, proposal, change, nodes, vertices)
             case _:
                 continue
     places |= reader.deployments_of(nodes)
@@ -234,7 +235,6 @@ def _add_scope(
     reader: Reader,
     proposal: Proposal,
     change: SetAttribute | ClearAttribute | AttachProfiles | UseCatalog,
-    parents: Mapping[DeploymentId, DeploymentId | None],
     nodes: set[NodeId],
     vertices: set[NodeRoleId],
 ) -> None:
@@ -254,26 +254,13 @@ def _add_scope(
             else:
                 vertices.add(item)
         case AttributeScope.DEPLOYMENT:
-            inside = _subtree(DeploymentId(subject_id), parents)
+            inside = deployments_inside(reader, DeploymentId(subject_id))
             nodes |= reader.node_ids_in(inside)
             vertices |= reader.vertices(inside)
         case AttributeScope.PROFILE:
             profile = "" if isinstance(change, UseCatalog | AttachProfiles) else change.profile
             for place, place_id in reader.attached_to(profile):
-                _add_scope(
-                    reader, proposal, AttachProfiles(place, place_id, ()), parents, nodes, vertices
-                )
-
-
-def _subtree(
-    root: DeploymentId, parents: Mapping[DeploymentId, DeploymentId | None]
-) -> set[DeploymentId]:
-    inside = {root}
-    while True:
-        more = {item for item, above in parents.items() if above in inside} - inside
-        if not more:
-            return inside
-        inside |= more
+                _add_scope(reader, proposal, AttachProfiles(place, place_id, ()), nodes, vertices)
 
 
 def _digest(reader: Reader, proposal: Proposal, cone: _Cone) -> str:

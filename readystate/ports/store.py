@@ -119,6 +119,10 @@ class Reader(Protocol):
         """By SMBIOS UUID, then serial, then any MAC."""
         ...
 
+    def nodes_with_bmc(self, addresses: Collection[str]) -> dict[str, str]:
+        """BMC address -> node name, for those that belong to a node."""
+        ...
+
     def nodes(
         self, *, deployment: DeploymentId | None = None, after: int = 0, limit: int = 1000
     ) -> list[Node]: ...
