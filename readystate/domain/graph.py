@@ -5,7 +5,7 @@ the store, lets the rules run, and writes back what `changes` names. `plan` fill
 cone and lets the same rules run on assumed answers. It does no I/O and knows no clock."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -199,19 +199,32 @@ class Graph:
         return {lane: run for run in self.open_runs(node_id) for lane in run.occupied}
 
     def hold_on(self, node_role: NodeRole) -> Hold | None:
-        own = self.holds.get((HoldScope.NODE_ROLE, node_role.id))
-        if own is not None:
-            return own
-        return self.hold_around(node_role.deployment_id, node_role.node_id)
+        """The nearest hold over the vertex."""
+        return next(self.all_holds_on(node_role), None) if self.holds else None
 
     def hold_around(self, deployment_id: DeploymentId, node_id: NodeId | None) -> Hold | None:
-        if not self.holds:
-            return None
-        keys: list[tuple[HoldScope, int]] = [(HoldScope.EVERYTHING, 0)]
+        """The nearest hold over the node, or over the deployment where there is no node."""
+        return next(self._holds_around(deployment_id, node_id), None) if self.holds else None
+
+    def all_holds_on(self, node_role: NodeRole) -> Iterator[Hold]:
+        own = self.holds.get((HoldScope.NODE_ROLE, node_role.id))
+        if own is not None:
+            yield own
+        yield from self._holds_around(node_role.deployment_id, node_role.node_id)
+
+    def all_holds_around(self, node_role: NodeRole) -> Iterator[Hold]:
+        """Those that keep the node's power cycle from starting."""
+        if node_role.node_id is not None:
+            node = self.nodes[node_role.node_id]
+            yield from self._holds_around(node.deployment_id, node.id)
+
+    def _holds_around(self, deployment_id: DeploymentId, node_id: NodeId | None) -> Iterator[Hold]:
+        keys: list[tuple[HoldScope, int]] = []
         if node_id is not None:
             keys.append((HoldScope.NODE, node_id))
         keys += [(HoldScope.DEPLOYMENT, item) for item in self.ancestry[deployment_id]]
-        return next((self.holds[key] for key in keys if key in self.holds), None)
+        keys.append((HoldScope.EVERYTHING, 0))
+        yield from (self.holds[key] for key in keys if key in self.holds)
 
     # -- writing -----------------------------------------------------------------------------------
 

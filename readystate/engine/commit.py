@@ -3,7 +3,7 @@ digest and refuses when what the plan rests on has moved."""
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
@@ -118,7 +118,7 @@ def write_proposal(
         if item > 0
     }
 
-    def apply(loaded: Graph) -> Collection[NodeRoleId]:
+    def apply(loaded: Graph) -> Iterable[NodeRoleId]:
         """What the draft changed on vertices that were there before, on freshly loaded ones."""
         for item, (before, after) in changed.items():
             if item in loaded.focus and loaded.node_roles[item] == before:

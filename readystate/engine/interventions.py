@@ -1,5 +1,5 @@
 """What a person may do to work that exists: hold, resume, cancel, retry, confirm, accept, power;
-and the wake that a node's callback raises. Each is one transaction and idempotent where it can be."""
+and the wake that a node's callback raises. Each is one transaction, idempotent where it can be."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -112,7 +112,7 @@ def confirm(
 
 def accept(tx: Transaction, item: NodeRoleId, now: datetime, *, by: str) -> None:
     """Take done work as it is: its present input becomes the one that it rests on. Ends drift, and
-    settles destructive work whose epochs moved. Raises Conflict unless active with nothing unmet."""
+    settles destructive work whose epochs moved. Raises Conflict unless active and nothing unmet."""
 
     def take(graph: Graph) -> Iterable[NodeRoleId]:
         node_role = graph.node_roles[item]
