@@ -1,0 +1,105 @@
+"""A tree shaped like iLO 5's on a ProLiant DL360 Gen10 Plus, firmware 3.11.
+
+iLO does not mind the case of a path, and links to the BIOS in lower case."""
+
+from readystate.lab.bmc.bios_attribute import enumeration, integer, read_only, string
+from readystate.lab.bmc.personalities.personality import ROOT, Expand, LogService, Personality
+from readystate.lab.bmc.redfish_messages import Message, Spelling
+
+SPELLING = Spelling(
+    base="Base.1.4",
+    error_code="iLO.0.10.ExtendedInfo",
+    is_terse=True,
+    own={
+        # Source: HPE's iLO message registry.
+        "AlreadyOn": Message("", id="iLO.2.14.InvalidOperationForSystemState"),
+        "AlreadyOff": Message("", id="iLO.2.14.InvalidOperationForSystemState"),
+        "ResetRequired": Message("", "OK", id="iLO.2.14.SystemResetRequired"),
+        "MediaInUse": Message("", id="iLO.2.14.MaxVirtualMediaConnectionEstablished"),
+        "NoMedia": Message("", id="iLO.2.14.NoVirtualMediaConnectionAvailable"),
+        "UnsupportedMediaType": Message("", id="iLO.2.14.UnsupportedMediaType"),
+    },
+)
+
+HPE = Personality(
+    vendor="HPE",
+    product="ProLiant DL360 Gen10 Plus",
+    redfish_version="1.13.0",
+    spelling=SPELLING,
+    system_id="1",
+    chassis_id="1",
+    manager_id="1",
+    manager_model="iLO 5",
+    session_limit=24,
+    session_timeout_s=1800,
+    bios_path=f"{ROOT}/systems/1/bios/",
+    bios_settings_path=f"{ROOT}/systems/1/bios/settings/",
+    registry_id="BiosAttributeRegistryU46.v1_2_34",
+    registry_uri=f"{ROOT}/registrystore/registries/en/biosattributeregistryu46.v1_2_34",
+    bios_attributes=(
+        read_only("SerialNumber"),
+        enumeration(
+            "WorkloadProfile",
+            "GeneralPowerEfficientCompute",
+            "GeneralPeakFrequencyCompute",
+            "GeneralThroughputCompute",
+            "Virtualization-PowerEfficient",
+            "Virtualization-MaxPerformance",
+            "LowLatency",
+            "Custom",
+        ),
+        enumeration("BootMode", "Uefi", "LegacyBios"),
+        enumeration("ProcHyperthreading", "Enabled", "Disabled"),
+        enumeration("ProcVirtualization", "Enabled", "Disabled"),
+        enumeration("IntelProcVtd", "Enabled", "Disabled"),
+        enumeration("Sriov", "Enabled", "Disabled"),
+        enumeration("SubNumaClustering", "Disabled", "Enabled"),
+        enumeration(
+            "PowerRegulator",
+            "DynamicPowerSavings",
+            "StaticLowPower",
+            "StaticHighPerf",
+            "OsControl",
+        ),
+        enumeration("EmbeddedSata", "Ahci", "Raid"),
+        enumeration("EmbeddedSerialPort", "Com2Irq3", "Com1Irq4", "Disabled"),
+        enumeration("AutoPowerOn", "RestoreLastState", "AlwaysPowerOn", "AlwaysPowerOff"),
+        enumeration("PostF1Prompt", "Delayed20Sec", "Delayed2Sec", "NoDelay"),
+        integer("NetworkBootRetryCount", 20, 0, 20),
+        integer("EnabledCoresPerProc", 0, 0, 64),
+        string("ServerName", 28),
+        string("ServerAssetTag", 32),
+    ),
+    reset_types=(
+        "On",
+        "ForceOff",
+        "GracefulShutdown",
+        "ForceRestart",
+        "Nmi",
+        "PushPowerButton",
+        "GracefulRestart",
+    ),
+    manager_reset_types=("ForceRestart", "GracefulRestart"),
+    logs=(
+        LogService("Systems", "IML", "Integrated Management Log"),
+        LogService("Managers", "IEL", "iLO Event Log"),
+    ),
+    media_id="2",
+    cpu_id=lambda index: str(index + 1),
+    dimm_id=lambda index: f"proc{index % 2 + 1}dimm{index // 2 + 1}",
+    nic_id=lambda index: str(index + 1),
+    controller_id=lambda index: f"DE00A{index:03X}",
+    drive_pattern=f"{ROOT}/Chassis/{{}}/Drives/{{}}",
+    drive_id=lambda index, _name: str(2556 + index),
+    volume_id=lambda number, _controller: str(239 + number),
+    firmware_ids=lambda _hardware: ("2", "1"),
+    task_id=str,
+    task_monitor_path=lambda task_id: f"{ROOT}/TaskService/TaskMonitors/{task_id}",
+    expand=Expand(max_levels=1, all=False, links=False),
+    is_case_insensitive=True,
+    has_sensors=True,
+    same_state_status=400,
+    exhausted_status=503,
+    advertises_basic_auth=False,
+    has_enclosures=True,
+)
