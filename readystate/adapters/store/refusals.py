@@ -1,0 +1,25 @@
+"""What a database refuses, in our words."""
+
+from readystate.domain.errors import Conflict, ReadystateError
+
+
+class StoreError(ReadystateError):
+    """The database failed or cannot be reached; nothing of the transaction was written."""
+
+
+#: Table -> what its unique constraint holds apart.
+_TAKEN = {
+    "run_lanes": "another run occupies that lane of the node",
+    "node_roles": "the role is already bound there",
+    "nodes": "another node bears that name, UUID or serial number",
+    "node_macs": "another node bears that MAC address",
+    "deployments": "another deployment bears that name",
+    "addresses": "the address has another holder, or the node another address",
+    "edges": "the two node-roles are already joined by an edge",
+    "api_tokens": "another token bears that name",
+}
+
+
+def value_refused(unique_in: str, text: str) -> Conflict:
+    """`unique_in` is the table of a unique constraint that was violated, or empty."""
+    return Conflict(_TAKEN.get(unique_in, "the database refused a value"), why=text)

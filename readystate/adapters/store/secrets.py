@@ -1,0 +1,109 @@
+"""Secrets at rest: sealed with a key that lies beside the database, never in it.
+
+The key file holds one Fernet key on each line, the current one first. To rotate, put a new key
+before the old ones and run `reseal`; old lines may go when nothing is sealed with them any more."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from readystate.adapters.store.refusals import StoreError
+from readystate.domain.errors import BadRequest
+from readystate.domain.secret import Secret
+
+_SEALED = "$sealed"
+
+
+class Seal:
+    """Writes JSON in which secrets are sealed, and reads it again."""
+
+    def __init__(self, keys: list[str]) -> None:
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
+
+    def conceal(self, secret: Secret) -> str:
+        return self._fernet.encrypt(secret.reveal().encode()).decode()
+
+    def uncover(self, token: str) -> Secret:
+        """Raises StoreError when the token was sealed with a key that is not here."""
+        try:
+            return Secret(self._fernet.decrypt(token.encode()).decode())
+        except InvalidToken as error:
+            raise StoreError(
+                "a stored secret cannot be opened",
+                why="it was sealed with another key than those in secrets.key",
+                hint="put the old key back as a further line of secrets.key",
+            ) from error
+
+    def rotated(self, token: str) -> str:
+        """The same secret under the current key."""
+        return self._fernet.rotate(token.encode()).decode()
+
+    def text_of(self, value: Any) -> str:
+        """JSON text of a value that may hold secrets anywhere. Raises BadRequest for what would
+        read as a sealed secret, and TypeError for what JSON cannot say."""
+        return json.dumps(self._sealed(value), separators=(",", ":"))
+
+    def value_of(self, text: str) -> Any:
+        if _SEALED not in text:
+            return json.loads(text)
+        return json.loads(text, object_hook=self._opened)
+
+    def _sealed(self, value: Any) -> Any:
+        if isinstance(value, Secret):
+            return {_SEALED: self.conceal(value)}
+        if isinstance(value, dict):
+            if _SEALED in value:
+                raise BadRequest(f"{_SEALED} cannot be a key", why="it marks sealed secrets")
+            return {key: self._sealed(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._sealed(item) for item in value]
+        return value
+
+    def _opened(self, value: dict[str, Any]) -> Any:
+        token = value.get(_SEALED)
+        return value if token is None else self.uncover(token)
+
+
+def reseal(text: str, rotated: Callable[[str], str]) -> str:
+    """JSON text with every sealed secret in it under the current key."""
+
+    def again(value: dict[str, Any]) -> dict[str, Any]:
+        token = value.get(_SEALED)
+        return value if token is None else {_SEALED: rotated(token)}
+
+    return json.dumps(json.loads(text, object_hook=again), separators=(",", ":"))
+
+
+def load_seal(key_file: Path) -> Seal:
+    """The seal of this key file, which is made (for its owner alone) if it is absent."""
+    try:
+        descriptor = os.open(key_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return Seal(_keys_in(key_file))
+    key = Fernet.generate_key().decode()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(f"{key}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return Seal([key])
+
+
+def _keys_in(key_file: Path) -> list[str]:
+    if key_file.stat().st_mode & 0o077:
+        raise StoreError(
+            f"{key_file} can be read by others",
+            why="it holds the key to all stored passwords",
+            hint=f"chmod 600 {key_file}",
+        )
+    keys = key_file.read_text().split()
+    if not keys:
+        raise StoreError(
+            f"{key_file} holds no key",
+            why="it is empty",
+            hint="restore it from a backup; remove it only if no secret was ever stored",
+        )
+    return keys
