@@ -68,7 +68,10 @@ async def control_chassis(call: Call) -> bytes:
     if wanted in (2, 3) and not bmc.machine.is_on and not is_lying:
         raise CommandRefused(CompletionCode.NOT_IN_PRESENT_STATE)
     bmc.current_override().lapses_at = None  # a chassis command keeps the boot flags
-    await acts[wanted]()
+    try:
+        await acts[wanted]()
+    except ValueError as error:  # the machine went off by itself meanwhile
+        raise CommandRefused(CompletionCode.NOT_IN_PRESENT_STATE) from error
     return b""
 
 

@@ -1,3 +1,5 @@
+"""The FRU image: sound in every area, whatever the hardware is called."""
+
 from dataclasses import replace
 
 import pytest

@@ -1,3 +1,5 @@
+"""RMCP+ sessions: wrapping, the replay window, and who keeps a place in the table."""
+
 import pytest
 
 from readystate.lab.bmc.ipmi_session import (

@@ -1,3 +1,5 @@
+"""Sensor records: names to units, readings to bytes, thresholds crossed."""
+
 import pytest
 
 from readystate.lab.bmc.sdr import FAN, POWER, SensorRecord, Unit, render_repository
