@@ -118,6 +118,19 @@ def test_ci_runs_what_people_run() -> None:
     assert script.stat().st_mode & 0o111
 
 
+def test_sections_of_the_design_that_code_cites_exist() -> None:
+    headings = re.findall(r"^##+ (\d+(?:\.\d+)?)\.? ", (ROOT / "docs/design.md").read_text(), re.M)
+    cited = {
+        (str(path.relative_to(ROOT)), section)
+        for folder in ("readystate", "tests", "bench", "tools")
+        for path in (ROOT / folder).rglob("*.py")
+        for section in re.findall(r"design\.md(?: sections?)? (\d+(?:\.\d+)?)", path.read_text())
+    }
+
+    assert cited
+    assert set() == {cite for cite in cited if cite[1] not in headings}
+
+
 def test_every_decision_is_in_the_index_once_and_in_order() -> None:
     linked = re.findall(r"^\| \[(\d{4})\]\((\S+)\)", (DECISIONS / "index.md").read_text(), re.M)
     files = sorted(path.name for path in DECISIONS.glob("[0-9]*.md"))
