@@ -1,4 +1,4 @@
-"""Why something does not move: the causal chain, its root causes, and the smallest set of facts that
+"""Why something does not move: the causal chain, its roots, and the smallest set of facts that
 would free it (design.md section 4.4). Walks the same blockers that the scheduler obeys."""
 
 from collections import deque
