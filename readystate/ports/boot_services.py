@@ -31,3 +31,20 @@ class BootServices(Protocol):
         ...
 
     def is_rendered(self, generation: int) -> bool: ...
+
+
+class BootRenderer(Protocol):
+    """Turns a wish into what firmware follows. The templates of a boot environment are its own."""
+
+    def check(self, wish: BootWish) -> None:
+        """Raises Invalid, naming the boot environment and the template, when it cannot be rendered
+        at all: found out before a node is told to boot, never at boot."""
+        ...
+
+    def script(self, wish: BootWish, values: Mapping[str, str]) -> str:
+        """The iPXE script; `values` has `url`, `token` and `hostname`."""
+        ...
+
+    def local_script(self) -> str:
+        """Boot what is on the disk. Harmless for machines that we do not know."""
+        ...
