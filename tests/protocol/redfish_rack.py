@@ -53,6 +53,8 @@ SWITCHES = {
 def rack_port() -> int:
     """443 where this user may bind it."""
     with socket.socket() as probe:
+        # another worker may be asking the same at this moment
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.88.0.1", 443))
         except PermissionError:

@@ -31,6 +31,8 @@ PERSONALITIES = {
 def rack_port() -> int:
     """623 where this user may bind it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        # another worker may be asking the same at this moment
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.77.0.1", 623))
         except PermissionError:
