@@ -156,6 +156,12 @@ def test_an_added_log_entry_reads_back_as_it_was_given(ipmitool: Ipmitool) -> No
     assert "Drive Slot / Bay #0x81 | Drive Present | Asserted" in ipmitool("sel", "list")
 
 
+def test_an_event_that_a_console_reports_is_logged(ipmitool: Ipmitool) -> None:
+    ipmitool("event", "1")
+
+    assert "Temperature #0x30 | Upper Critical going high | Asserted" in ipmitool("sel", "list")
+
+
 def test_fru_names_chassis_board_and_product(ipmitool: Ipmitool) -> None:
     spoken = ipmitool("fru", "print", "0")
     fields = dict(row.split(":", 1) for row in spoken.splitlines() if ":" in row)

@@ -14,7 +14,7 @@ SAMPLING_MS = 1000
 READING_ACTIVE = 0x40
 #: section 6.1.1: version 1.5, parameter revision 2, power management; by parameter selector
 CAPABILITIES = {
-    1: b"\x01\x05\x02\x00\x01\x07",
+    1: b"\x01\x05\x02\x00\x01\x00",
     2: b"\x01\x05\x02\x00\x04\x00\x00\x00",
     3: b"\x01\x05\x02\x20\x00",
     4: b"\x01\x05\x02\x01\xff\xff",

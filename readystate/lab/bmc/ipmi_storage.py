@@ -1,11 +1,18 @@
 """Commands of the three stores: FRU inventory (section 34), sensor data records (33), system
-event log (31)."""
+event log (31), which also takes what consoles report."""
 
 from readystate.lab.bmc.fru import render_fru
 from readystate.lab.bmc.ipmi_device import Call, Command
 from readystate.lab.bmc.ipmi_message import CommandRefused, CompletionCode, NetFn, Privilege
 from readystate.lab.bmc.sdr import SDR_VERSION
-from readystate.lab.bmc.sel import RECORD_BYTES, now, render_entry, stamp, to_seconds
+from readystate.lab.bmc.sel import (
+    RECORD_BYTES,
+    SYSTEM_EVENT,
+    now,
+    render_entry,
+    stamp,
+    to_seconds,
+)
 from readystate.lab.bmc.virtual_bmc import SelEntry
 
 SYSTEM_FRU = 0
@@ -13,6 +20,7 @@ FIRST, LAST = 0x0000, 0xFFFF  #: ids that mean the first and the last record
 WHOLE_RECORD = 0xFF
 SEL_CAPACITY = 1024  #: records; said in Get SEL Info
 SEL_RECORD_UNIT = 16
+CONSOLE_GENERATOR = b"\x41\x00"  #: system software id of a remote console, table 5-4
 CAN_RESERVE, CAN_DELETE = 0x02, 0x08
 ERASE_GO, ERASE_STATUS, ERASE_DONE = 0xAA, 0x00, 0x01
 
@@ -151,6 +159,13 @@ def add_sel_entry(call: Call) -> bytes:
     return _to_word(entry.id)
 
 
+def add_platform_event(call: Call) -> bytes:
+    """Platform Event Message (29.3): the event part of a record, logged as if a sensor sent it."""
+    record = bytes((0, 0, SYSTEM_EVENT, 0, 0, 0, 0)) + CONSOLE_GENERATOR + call.data[:7]
+    add_sel_entry(call._replace(data=record))
+    return b""
+
+
 def _check_sel_reservation(call: Call) -> None:
     """Any reservation is cancelled by a later one; 0 passes only while none was ever made."""
     if _word(call.data, 0) != call.device.sel_reservation:
@@ -174,6 +189,7 @@ def clear_sel(call: Call) -> bytes:
 
 
 COMMANDS: dict[tuple[NetFn, int], Command] = {
+    (NetFn.SENSOR, 0x02): Command(add_platform_event, Privilege.OPERATOR, 7),
     (NetFn.STORAGE, 0x10): Command(get_fru_area_info, least_bytes=1),
     (NetFn.STORAGE, 0x11): Command(read_fru, least_bytes=4),
     (NetFn.STORAGE, 0x20): Command(get_sdr_repository_info),

@@ -72,7 +72,7 @@ def get_user_access(call: Call) -> bytes:
 
 def set_user_name(call: Call) -> bytes:
     """Section 22.28; two users of one name are refused, else a login would be ambiguous."""
-    name = call.data[1 : 1 + NAME_BYTES].split(b"\x00")[0].decode("latin-1")
+    name = call.data[1 : 1 + NAME_BYTES].split(b"\x00")[0].decode("utf-8", "replace")
     user = _ensure_user(call, call.data[0])
     if name and any(other.name == name for other in call.bmc.users if other is not user):
         raise CommandRefused(CompletionCode.INVALID_FIELD)

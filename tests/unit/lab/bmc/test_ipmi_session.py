@@ -1,6 +1,8 @@
 """RMCP+ sessions: wrapping, the replay window, and who keeps a place in the table."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from readystate.lab.bmc.ipmi_session import (
     SUITE_3,
@@ -67,6 +69,14 @@ def test_a_session_before_its_activation_hears_nothing() -> None:
     half_open = Session(BMC_ID, CONSOLE_ID, SUITE_3, limit=4)
 
     assert half_open.unwrap(console.wrap(b"early")) is None
+
+
+@given(st.binary(min_size=16, max_size=120))
+def test_bytes_that_nobody_signed_are_never_heard(noise: bytes) -> None:
+    _, bmc = pair()
+
+    assert bmc.unwrap(noise) is None
+    assert bmc.unwrap(noise[:5] + b"\xc0" + noise[6:]) is None
 
 
 class Clock:
