@@ -199,6 +199,8 @@ def _repeated(declared: DeclaredRole) -> Problems:
 
 def _short_names(declared: DeclaredRole) -> Problems:
     """A script sees its inputs under one name each, and its outputs too."""
+    if declared.role.jig not in ("script", "ansible"):
+        return
     for key, names in (
         ("wants", [(want.short_name, i) for i, want in enumerate(declared.role.wants)]),
         ("outputs", [(out.short_name, out.name) for out in declared.role.outputs]),
@@ -283,7 +285,7 @@ _CHECKS: Mapping[Callable[[DeclaredRole], Problems], tuple[str, ...]] = {
     _discovery: ("flags",),
     _numbers: (),
     _repeated: (),
-    _short_names: (),
+    _short_names: ("jig",),
     _schemas: (),
     _want_defaults: (),
 }

@@ -49,7 +49,7 @@ def script_files(folder: Path) -> dict[str, Path]:
     scripts = folder / SCRIPTS
     if not scripts.is_dir():
         return {}
-    return {item.name: item for item in scripts.iterdir() if item.is_file()}
+    return {item.name: item for item in scripts.iterdir() if item.suffix == ".py"}
 
 
 def unread(folder: Path, declared: Iterable[DeclaredRole]) -> frozenset[RoleName]:

@@ -6,17 +6,32 @@ from pathlib import Path
 
 from readystate.adapters.declared.annotations import load_declared, unread
 from readystate.adapters.declared.profiles import load_profiles
+from readystate.adapters.declared.quirks import load_quirks
 from readystate.domain.catalog_check import catalog_problems
-from readystate.domain.errors import AnnotationInvalid, AnnotationsInvalid
+from readystate.domain.errors import AnnotationInvalid, AnnotationsInvalid, NotFound
+
+QUIRKS = "quirks"  #: folder beside the annotations
 
 
 def check_folder(folder: Path) -> tuple[AnnotationInvalid, ...]:
-    """Problems of the annotations and of the profiles beside them, by file and line; none for a
-    sound folder. Raises NotFound when there is no such folder."""
+    """Problems of the annotations, profiles and quirks of a folder, by file and line; none if it is
+    sound. Raises NotFound when there is no such folder."""
+    if not folder.is_dir():
+        raise NotFound(f"no folder {folder}", hint="name a folder of annotations")
     declared, problems = load_declared(folder)
     problems += catalog_problems(declared, unread(folder, declared))
     _, more = load_profiles(folder, declared)
-    return AnnotationsInvalid([*problems, *more]).problems
+    return AnnotationsInvalid([*problems, *more, *_quirk_problems(folder)]).problems
+
+
+def _quirk_problems(folder: Path) -> tuple[AnnotationInvalid, ...]:
+    if not (folder / QUIRKS).is_dir():
+        return ()
+    try:
+        load_quirks(folder / QUIRKS)
+    except AnnotationsInvalid as error:
+        return error.problems
+    return ()
 
 
 def problems_text(problems: Iterable[AnnotationInvalid]) -> str:
