@@ -60,9 +60,7 @@ class Scans:
             if sum(item.state is ScanState.RUNNING for item in self._scans.values()) >= (
                 SCANS_AT_ONCE
             ):
-                raise Conflict(
-                    "too many scans are running", why=f"at most {SCANS_AT_ONCE} at once"
-                )
+                raise Conflict("too many scans are running", why=f"at most {SCANS_AT_ONCE} at once")
             scan = Scan(
                 next(self._ids),
                 tuple(ranges),
