@@ -36,7 +36,9 @@ SEEN = Declared("hardware/vendor", {"type": "string"})
 
 
 def catalog() -> Catalog:
-    role = Role(RoleName("dns"), "-", attributes=(SERVERS, PASSWORD), outputs=(SEEN,))
+    role = Role(
+        RoleName("dns"), "-", "call", "look", attributes=(SERVERS, PASSWORD), outputs=(SEEN,)
+    )
     return Catalog.build([DeclaredRole(role, "annotations/dns.yml")])
 
 
