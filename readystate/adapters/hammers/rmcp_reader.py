@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from readystate.adapters.hammers.rmcp_wire import (
+    BUSY_CODES,
     SUITES,
     NoSuchSuite,
     Privilege,
@@ -27,7 +28,6 @@ from readystate.ports.hammer import BmcEndpoint
 
 RMCP_PORT = 623
 _CHASSIS_STATUS = (0x00, 0x01)
-_NODE_BUSY_CODES = {0xC0, 0xC3, 0xCE, 0xD2}
 
 #: Waits before each repetition of a packet; one lost packet costs half a second.
 WAITS_S = (0.5, 1.0, 2.0)
@@ -310,7 +310,7 @@ def _suites(endpoint: BmcEndpoint) -> tuple[int, ...]:
 
 
 def _power_of(address: str, code: int, data: bytes) -> PowerState | WorkError:
-    if code in _NODE_BUSY_CODES:
+    if code in BUSY_CODES:
         return Busy(f"{address}: the BMC is busy", why=f"IPMI code 0x{code:02x}")
     if code or not data:
         return Failed(f"{address}: the BMC gives no power state", why=f"IPMI code 0x{code:02x}")

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from readystate.adapters.hammers.rmcp_wire import (
+    BUSY_CODES,
     SUITES,
     NoSuchSuite,
     Privilege,
@@ -20,11 +21,12 @@ from readystate.adapters.hammers.rmcp_wire import (
     RmcpSession,
     TooMuchPrivilege,
 )
-from readystate.domain.errors import Refused, Unreachable
+from readystate.domain.errors import Busy, Failed, Refused, Unreachable
 from readystate.ports.hammer import BmcEndpoint
 
 RMCP_PORT = 623
 _SET_PRIVILEGE = (0x06, 0x3B)
+_PRIVILEGE_CODES = (0x80, 0x81, 0xD4)  # not offered; above the user's or channel's limit (22.18)
 
 #: How long to wait for an answer before each repetition. The sum (7 s) outlasts a BMC that is busy
 #: with its host's power-on; most answer within 20 ms.
@@ -39,7 +41,11 @@ class BmcSession:
     """Safe to share between threads; commands wait for one another."""
 
     def __init__(
-        self, endpoint: BmcEndpoint, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        endpoint: BmcEndpoint,
+        *,
+        waits_s: tuple[float, ...] = ANSWER_WAITS_S,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.address = endpoint.address
         self._port = endpoint.port or RMCP_PORT
@@ -47,6 +53,7 @@ class BmcSession:
         self._password = endpoint.password
         self._suites = (3,) if endpoint.cipher_suite == 3 else (endpoint.cipher_suite, 3)
         self._privilege = Privilege.ADMINISTRATOR
+        self._waits_s = waits_s
         self._monotonic = monotonic
         self._lock = threading.RLock()
         self._socket: socket.socket | None = None
@@ -62,11 +69,11 @@ class BmcSession:
                 self._forget()
             kept = self._session
             session = kept or self._open()
-            waits = KEPT_SESSION_WAITS_S if kept else ANSWER_WAITS_S
+            waits = KEPT_SESSION_WAITS_S if kept else self._waits_s
             response = self._ask(session, netfn, command, data, lun, waits)
             if response is None and kept:
                 self._forget()
-                response = self._ask(self._open(), netfn, command, data, lun, ANSWER_WAITS_S)
+                response = self._ask(self._open(), netfn, command, data, lun, self._waits_s)
             if response is None:
                 self._forget()
                 raise Unreachable(f"{self.address}: the BMC does not answer over IPMI")
@@ -109,10 +116,13 @@ class BmcSession:
     def _open_with(self, suite: int) -> RmcpSession:
         while True:
             try:
-                session = self._shake_hands(suite)
-                self._raise_privilege(session)
+                self._session = self._shake_hands(suite)
+                self._raise_privilege(self._session)
+            except (Busy, Failed):
+                self.close()  # the session that just opened would stay until it times out
+                raise
             except TooMuchPrivilege as error:
-                self._forget()
+                self.close()
                 if self._privilege is Privilege.OPERATOR:
                     raise Refused(
                         f"{self.address}: the BMC user may not act",
@@ -121,8 +131,7 @@ class BmcSession:
                     ) from error
                 self._privilege = Privilege.OPERATOR
                 continue
-            self._session = session
-            return session
+            return self._session
 
     def _shake_hands(self, suite: int) -> RmcpSession:
         self._connect()
@@ -158,7 +167,7 @@ class BmcSession:
 
     def _exchange(self, session: RmcpSession) -> Progress:
         """Send the session's packet until something moves it on."""
-        for wait_s in ANSWER_WAITS_S:
+        for wait_s in self._waits_s:
             for packet in self._send_and_hear(session.packet, wait_s):
                 progress = session.receive(packet)
                 if progress is not Progress.IGNORED:
@@ -167,11 +176,16 @@ class BmcSession:
 
     def _raise_privilege(self, session: RmcpSession) -> None:
         # A session starts at "user", whatever was asked for (IPMI 2.0, table 22-23).
-        response = self._ask(session, *_SET_PRIVILEGE, bytes((self._privilege,)), 0, ANSWER_WAITS_S)
+        response = self._ask(session, *_SET_PRIVILEGE, bytes((self._privilege,)), 0, self._waits_s)
         if response is None:
             raise Unreachable(f"{self.address}: the BMC does not answer over IPMI")
+        why = f"completion code 0x{response.code:02x}"
+        if response.code in BUSY_CODES:
+            raise Busy(f"{self.address}: the BMC opens no session now", why=why)
+        if response.code in _PRIVILEGE_CODES:
+            raise TooMuchPrivilege(why)
         if response.code:
-            raise TooMuchPrivilege(f"completion code 0x{response.code:02x}")
+            raise Failed(f"{self.address}: the BMC does not raise our privilege", why=why)
 
     # -- talking -------------------------------------------------------------------------------
 

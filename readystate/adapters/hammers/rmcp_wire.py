@@ -63,6 +63,9 @@ class Progress(Enum):
     ESTABLISHED = "established"
 
 
+#: Completion codes that mean "not now" whatever was asked (table 5-2).
+BUSY_CODES = frozenset((0xC0, 0xC3, 0xCE, 0xD2))
+
 #: RMCP+ status codes (table 13-15) that mean "this session, not now" or "not you".
 _STATUS_TEXT = {
     0x01: "the BMC has no free session",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from readystate.adapters.hammers.ipmi.answers import completion_error
 from readystate.adapters.hammers.ipmi.readings import IpmiReadings, parse_system_uuid
 from readystate.adapters.hammers.read_back import is_seen_within
-from readystate.adapters.hammers.rmcp_session import BmcSession
+from readystate.adapters.hammers.rmcp_session import ANSWER_WAITS_S, BmcSession
 from readystate.domain.errors import Busy, Failed, Unreachable, Unsupported, WorkError
 from readystate.domain.inventory import Inventory
 from readystate.domain.power import BootDevice, BootMode, PowerState
@@ -69,10 +69,11 @@ class IpmiHammer:
         *,
         quirks: Callable[[Machine], Quirks],
         normalise_vendor: Callable[[str], str],
+        waits_s: tuple[float, ...] = ANSWER_WAITS_S,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.address = endpoint.address
-        self._session = BmcSession(endpoint)
+        self._session = BmcSession(endpoint, waits_s=waits_s)
         self._readings = IpmiReadings(self._session)
         self._readings_lock = threading.Lock()
         self._normalise_vendor = normalise_vendor

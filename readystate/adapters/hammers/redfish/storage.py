@@ -26,6 +26,8 @@ from readystate.ports.hammer import DriveState, StorageState, VolumeState
 _STAGED_WITHIN_S = 30.0
 _FAILED_TASKS = {"Exception", "Killed", "Cancelled", "Failed"}
 _ENDED_TASKS = {"Completed", "CompletedWithErrors", *_FAILED_TASKS}
+#: What was asked for: name, RAID type, drives; a removal names only the volume.
+_Order = tuple[str, str, tuple[str, ...]]
 #: Volume types of services older than the RAIDType property (Volume 1.4).
 _RAID_OF_TYPE = {
     "NonRedundant": "RAID0",
@@ -42,6 +44,7 @@ class StorageAccess:
         self._address = address
         self._pause = pause
         self._monitors: dict[str, list[str]] = {}  # by controller, of changes that we staged
+        self._ordered: dict[str, set[_Order]] = {}  # by controller, while a change waits
 
     def read(self, system: Resource) -> list[StorageState]:
         return [self._state(unit) for unit in read_storage_units(self._tree, system)]
@@ -51,7 +54,10 @@ class StorageAccess:
     ) -> None:
         unit = self._unit(system, controller)
         state = self._state(unit)
-        if any(_is_same(volume, name, raid_type, drives) for volume in state.volumes):
+        order = (name, raid_type, tuple(sorted(drives)))
+        if any(_order_of(volume) == order for volume in state.volumes):
+            return
+        if self._is_ordered(state, order):
             return
         paths = self._drive_paths(unit, state, drives)
         volumes = self._volumes(unit)
@@ -62,24 +68,25 @@ class StorageAccess:
             **_apply_on_reset(volumes),
         }
         answer = self._tree.client.post(link(unit, "Volumes"), body)
-        self._remember(controller, answer)
+        self._remember(controller, answer, order)
         self._read_back(
             system,
             controller,
             f"create volume {name!r}",
-            lambda now: any(_is_same(item, name, raid_type, drives) for item in now.volumes),
+            lambda now: any(_order_of(item) == order for item in now.volumes),
         )
 
     def stage_volume_removal(self, system: Resource, controller: str, volume_id: str) -> None:
         unit = self._unit(system, controller)
         volumes = list(self._tree.members(unit, "Volumes"))
         doomed = next((item for item in volumes if text(item, "Id") == volume_id), None)
-        if doomed is None:
-            return  # gone already, which is what was asked
+        order = ("", "", (volume_id,))
+        if doomed is None or self._is_ordered(self._state(unit), order):
+            return  # gone already, or about to be: which is what was asked
         answer = self._tree.client.delete(
             str(doomed["@odata.id"]), _apply_on_reset(self._volumes(unit))
         )
-        self._remember(controller, answer)
+        self._remember(controller, answer, order)
         self._read_back(
             system,
             controller,
@@ -149,6 +156,11 @@ class StorageAccess:
             )
         return volumes
 
+    def _is_ordered(self, state: StorageState, order: _Order) -> bool:
+        if not state.pending:
+            self._ordered.pop(state.controller, None)
+        return order in self._ordered.get(state.controller, ())
+
     def _drive_paths(self, unit: Resource, state: StorageState, wanted: Sequence[str]) -> list[str]:
         paths = {text(item, "Id"): link(item) for item in self._tree.resolve(unit.get("Drives"))}
         used = {drive.id for drive in state.drives if drive.in_volume}
@@ -181,7 +193,8 @@ class StorageAccess:
 
     # -- tasks ---------------------------------------------------------------------------------
 
-    def _remember(self, controller: str, answer: Answer) -> None:
+    def _remember(self, controller: str, answer: Answer, order: _Order) -> None:
+        self._ordered.setdefault(controller, set()).add(order)
         monitor = path_of(answer.headers.get("location", "")) or link(answer.body)
         if answer.status == 202 and monitor:
             self._monitors.setdefault(controller, []).append(monitor)
@@ -240,12 +253,8 @@ def _volume(volume: Resource) -> VolumeState:
     )
 
 
-def _is_same(volume: VolumeState, name: str, raid_type: str, drives: Sequence[str]) -> bool:
-    return (
-        volume.name == name
-        and volume.raid_type == raid_type
-        and sorted(volume.drives) == sorted(drives)
-    )
+def _order_of(volume: VolumeState) -> _Order:
+    return volume.name, volume.raid_type, tuple(sorted(volume.drives))
 
 
 def _inline(unit: Resource, name: str, tree: RedfishTree) -> object:
