@@ -4,7 +4,7 @@ declarations that `catalog_check` finds sound, then only read."""
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from readystate.domain.catalog_check import catalog_problems
@@ -40,7 +40,7 @@ class Catalog:
 
     roles: Mapping[RoleName, Role]  #: by name, in topological order
     attributes: Mapping[str, Declared]  #: all layered attributes, by name
-    _order: RoleOrder
+    _order: RoleOrder = field(compare=False)  #: follows from the roles
     _outputs: Mapping[str, RoleName]
     _attributes: Mapping[str, RoleName]
 

@@ -1,4 +1,4 @@
-"""Annotation files to declared roles. Reads a folder, checks every file's shape, and leaves meaning
+"""Annotation files to declared roles. Checks every file's shape, and leaves meaning
 to `domain.catalog`; no problem hides another, so a file with a bad key still takes part."""
 
 import hashlib
@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from readystate.adapters.declared.annotation_files import AnnotationFiles
 from readystate.adapters.declared.annotation_shape import ARGUMENT_KEYS, AnnotationShape
 from readystate.adapters.declared.located_yaml import Located, parse_located
 from readystate.adapters.declared.shape_problem import shape_problems
@@ -18,82 +19,58 @@ from readystate.domain.errors import AnnotationInvalid, AnnotationsInvalid
 from readystate.domain.ids import RoleName
 from readystate.domain.role import Declared, Retry, Role, Want
 
-SCRIPTS = "scripts"  #: folder beside the annotations
-
 
 def load_catalog(folder: Path) -> Catalog:
     """All roles of a folder. Raises AnnotationsInvalid with every problem of every file."""
-    declared, problems = load_declared(folder)
+    return build_catalog(AnnotationFiles.read(folder))
+
+
+def build_catalog(files: AnnotationFiles) -> Catalog:
+    """Raises AnnotationsInvalid with every problem of every file."""
+    declared, problems = declare_roles(files)
     if problems:
-        raise AnnotationsInvalid([*problems, *catalog_problems(declared, unread(folder, declared))])
+        raise AnnotationsInvalid([*problems, *catalog_problems(declared, unread(files, declared))])
     return Catalog.build(declared)
 
 
-def load_declared(folder: Path) -> tuple[list[DeclaredRole], list[AnnotationInvalid]]:
+def declare_roles(files: AnnotationFiles) -> tuple[list[DeclaredRole], list[AnnotationInvalid]]:
     """What can be read, and the problems of shape. Files are named as `<folder name>/<file>`."""
     declared: list[DeclaredRole] = []
-    problems: list[AnnotationInvalid] = []
-    for path in annotation_files(folder):
-        one, found = _load_file(path, folder)
+    problems = list(files.problems)
+    for name, data in files.roles.items():
+        one, found = _declare_file(files, name, data)
         problems += found
         if one is not None:
             declared.append(one)
     return declared, problems
 
 
-def annotation_files(folder: Path) -> list[Path]:
-    return sorted(item for item in folder.iterdir() if item.suffix in (".yml", ".yaml"))
-
-
-def script_files(folder: Path) -> dict[str, Path]:
-    scripts = folder / SCRIPTS
-    if not scripts.is_dir():
-        return {}
-    return {item.name: item for item in scripts.iterdir() if item.suffix == ".py"}
-
-
-def unread(folder: Path, declared: Iterable[DeclaredRole]) -> frozenset[RoleName]:
+def unread(files: AnnotationFiles, declared: Iterable[DeclaredRole]) -> frozenset[RoleName]:
     """Roles whose files could not be read: known by name only."""
-    read = {item.file for item in declared}
-    return frozenset(
-        RoleName(path.stem)
-        for path in annotation_files(folder)
-        if f"{folder.name}/{path.name}" not in read
-    )
+    return files.stems - {item.name for item in declared}
 
 
-def _load_file(path: Path, folder: Path) -> tuple[DeclaredRole | None, list[AnnotationInvalid]]:
-    file = f"{folder.name}/{path.name}"
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        return None, [
-            AnnotationInvalid(
-                "the file cannot be read",
-                file=file,
-                line=1,
-                why=error.strerror or "",
-                hint="look at its permissions",
-            )
-        ]
-    if path.suffix == ".yaml":
-        return None, [
-            AnnotationInvalid(
-                "the file is not named *.yml", file=file, line=1, hint=f"rename it {path.stem}.yml"
-            )
-        ]
+def _declare_file(
+    files: AnnotationFiles, name: str, data: bytes
+) -> tuple[DeclaredRole | None, list[AnnotationInvalid]]:
+    file = f"{files.name}/{name}"
+    stem, _, suffix = name.rpartition(".")
+    if suffix != "yml":
+        hint = f"rename it {stem}.yml"
+        what = "the file is not named *.yml"
+        return None, [AnnotationInvalid(what, file=file, line=1, hint=hint)]
     document, problems = parse_located(data, file)
     if document is None:
         return None, problems
     if not isinstance(document.value, dict):
         what = "the file must hold keys and values"
         return None, [*problems, AnnotationInvalid(what, file=file, line=1, hint="role: NAME")]
-    one, more = declared_role(document, file, path.stem, scripts=script_files(folder))
+    one, more = declared_role(document, file, stem, scripts=files.scripts)
     return one, problems + more
 
 
 def declared_role(
-    document: Located, file: str, stem: str, *, scripts: Mapping[str, Path]
+    document: Located, file: str, stem: str, *, scripts: Mapping[str, bytes]
 ) -> tuple[DeclaredRole, list[AnnotationInvalid]]:
     """The role as far as its shape is sound, and the problems of its shape."""
     raw: dict[str, Any] = document.value
@@ -103,7 +80,7 @@ def declared_role(
     content = {**raw, "role": stem}
     if jig == "script" and argument in scripts:
         # A changed script is changed work, as a changed annotation is.
-        content["script"] = hashlib.sha256(scripts[argument].read_bytes()).hexdigest()
+        content["script"] = hashlib.sha256(scripts[argument]).hexdigest()
     return (
         DeclaredRole(
             role=_role(shape, stem, jig, argument),

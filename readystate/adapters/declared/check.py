@@ -4,7 +4,8 @@ prints, offline."""
 from collections.abc import Iterable
 from pathlib import Path
 
-from readystate.adapters.declared.annotations import load_declared, unread
+from readystate.adapters.declared.annotation_files import AnnotationFiles
+from readystate.adapters.declared.annotations import declare_roles, unread
 from readystate.adapters.declared.profiles import load_profiles
 from readystate.adapters.declared.quirks import load_quirks
 from readystate.domain.catalog_check import catalog_problems
@@ -18,8 +19,9 @@ def check_folder(folder: Path) -> tuple[AnnotationInvalid, ...]:
     sound. Raises NotFound when there is no such folder."""
     if not folder.is_dir():
         raise NotFound(f"no folder {folder}", hint="name a folder of annotations")
-    declared, problems = load_declared(folder)
-    problems += catalog_problems(declared, unread(folder, declared))
+    files = AnnotationFiles.read(folder)
+    declared, problems = declare_roles(files)
+    problems += catalog_problems(declared, unread(files, declared))
     _, more = load_profiles(folder, declared)
     return AnnotationsInvalid([*problems, *more, *_quirk_problems(folder)]).problems
 

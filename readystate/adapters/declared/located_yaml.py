@@ -12,6 +12,7 @@ from readystate.domain.declaration import KeyPath, path_text
 from readystate.domain.errors import AnnotationInvalid
 
 MAX_FILE_BYTES = 256 * 1024  #: the largest shipped one has 5 kB
+MAX_DEPTH = 32  #: schemas nest; whoever checks them does so level by level
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,9 @@ class _Reader:
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
         self._seen.add(id(node))
+        if len(path) >= MAX_DEPTH:
+            self._refuse(node, path[:1], "nested too deeply", f"at most {MAX_DEPTH} levels")
+            return None
         if isinstance(node, yaml.SequenceNode):
             return list(self._items(node, path))
         return dict(self._pairs(node, path))

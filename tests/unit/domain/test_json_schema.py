@@ -12,9 +12,41 @@ def test_a_sound_schema_has_no_problem() -> None:
     assert schema_problem({"type": ["string", "null"], "pattern": "^a"}) is None
 
 
-@pytest.mark.parametrize("schema", [{"type": "text"}, {"minimum": "1"}, {"required": "name"}])
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "text"},
+        {"minimum": "1"},
+        {"required": "name"},
+        {"pattern": "("},
+        {"items": {"patternProperties": {"[": {}}}},
+        {"$ref": "#"},
+        {"properties": {"a": {"$ref": "#/$defs/nowhere"}}},
+        {"$ref": "http://127.0.0.1/schema.json"},
+        {"anyOf": [{"$dynamicRef": "#gone"}]},
+    ],
+)
 def test_an_unsound_schema_is_found(schema: dict[str, Any]) -> None:
     assert schema_problem(schema) is not None
+
+
+def test_a_schema_that_is_too_deep_is_found() -> None:
+    schema: dict[str, Any] = {}
+    for _ in range(300):
+        schema = {"items": schema}
+
+    assert schema_problem(schema) == "it is nested too deeply"
+
+
+def test_data_inside_a_schema_is_no_schema() -> None:
+    assert schema_problem({"enum": [{"pattern": "("}], "default": {"$ref": "nowhere"}}) is None
+
+
+def test_a_schema_may_refer_to_itself_where_a_value_gets_smaller() -> None:
+    schema = {"type": "object", "additionalProperties": {"$ref": "#"}}
+
+    assert schema_problem(schema) is None
+    assert is_match(schema, {"a": {"b": {}}})
 
 
 def test_a_wrong_value_is_found_with_its_place() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import textwrap
 from pathlib import Path
 
 import jsonschema
@@ -10,8 +11,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from readystate.adapters.declared.annotation_files import AnnotationFiles
 from readystate.adapters.declared.annotation_shape import editor_schema
-from readystate.adapters.declared.annotations import declared_role, load_catalog, script_files
+from readystate.adapters.declared.annotations import build_catalog, declared_role, load_catalog
 from readystate.adapters.declared.check import check_folder, problems_text
 from readystate.adapters.declared.located_yaml import parse_located
 from readystate.domain.catalog_check import catalog_problems
@@ -32,6 +34,7 @@ from readystate.domain.role import (
 
 ROOT = Path(__file__).resolve().parents[4]
 SHIPPED = ROOT / "annotations"
+SHIPPED_FILES = AnnotationFiles.read(SHIPPED)
 SCHEMA = SHIPPED / "schema.json"
 TEXTS = [path.read_text() for path in sorted(SHIPPED.glob("*.yml"))]
 
@@ -116,6 +119,32 @@ def test_a_changed_script_is_a_changed_role(tmp_path: Path) -> None:
     assert len(versions) == 2
 
 
+def test_the_role_of_the_how_to_fits_the_shipped_graph() -> None:
+    page = (ROOT / "docs" / "howto" / "add-a-role.md").read_text()
+    block = textwrap.dedent(page.partition("```yaml\n")[2].partition("```")[0])
+    texts = {**SHIPPED_FILES.texts(), "motd.yml": block, "scripts/motd.py": ""}
+
+    catalog = build_catalog(AnnotationFiles.of_texts(texts))
+
+    assert catalog.role(RoleName("motd")).wants[0].short_name == "motd"
+
+
+def test_what_the_store_keeps_gives_the_same_catalog() -> None:
+    kept = AnnotationFiles.of_texts(SHIPPED_FILES.texts())
+
+    assert kept == SHIPPED_FILES
+    assert build_catalog(kept) == load_catalog(SHIPPED)
+
+
+def test_the_version_of_the_files_moves_with_any_of_them() -> None:
+    texts = SHIPPED_FILES.texts()
+    versions = {
+        AnnotationFiles.of_texts({**texts, path: texts[path] + "#\n"}).version for path in texts
+    }
+
+    assert len(versions | {SHIPPED_FILES.version}) == len(texts) + 1
+
+
 def test_a_folder_that_is_not_there_is_not_a_sound_one(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         check_folder(tmp_path / "nowhere")
@@ -164,7 +193,7 @@ def test_no_damage_to_a_file_brings_the_loader_down(text: str, data: st.DataObje
 
     located, problems = parse_located(damaged.encode(), "x.yml")
     if located is not None and isinstance(located.value, dict):
-        declared, more = declared_role(located, "x.yml", "x", scripts=script_files(SHIPPED))
+        declared, more = declared_role(located, "x.yml", "x", scripts=SHIPPED_FILES.scripts)
         problems += more + catalog_problems([declared])
 
     assert all(item.line >= 1 for item in problems)

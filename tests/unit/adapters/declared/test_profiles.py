@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from readystate.adapters.declared.annotations import load_declared
+from readystate.adapters.declared.annotation_files import AnnotationFiles
+from readystate.adapters.declared.annotations import declare_roles
 from readystate.adapters.declared.profiles import load_profiles
 from readystate.domain.profile import Profile, choose_rule
 
@@ -10,7 +11,7 @@ SHIPPED = Path(__file__).resolve().parents[4] / "annotations"
 
 
 def load(folder: Path) -> tuple[Profile, ...]:
-    profiles, problems = load_profiles(folder, load_declared(SHIPPED)[0])
+    profiles, problems = load_profiles(folder, declare_roles(AnnotationFiles.read(SHIPPED))[0])
     assert problems == []
     return profiles
 
