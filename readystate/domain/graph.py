@@ -117,7 +117,7 @@ def _no_outputs(node_role: NodeRole) -> Mapping[str, Any]:
 
 @dataclass
 class Graph:
-    books: Mapping[DeploymentId, RoleBook]
+    books: dict[DeploymentId, RoleBook]
     values: Values
     ancestry: Mapping[DeploymentId, tuple[DeploymentId, ...]]  #: the deployment, then outwards
     nodes: dict[NodeId, Node] = field(default_factory=dict)

@@ -51,6 +51,7 @@ def draft_proposal(
 ) -> Draft:
     """Raises Conflict or InvalidTransition; the working set is spoilt then."""
     draft = Draft(graph)
+    graph.books.update(catalogs)
     change_values(graph, proposal)
     _take_away(draft, proposal, now)
     _bind(draft, proposal, catalogs, deployments, now)
