@@ -106,13 +106,20 @@ def _lane(declared: DeclaredRole) -> Problems:
             why="only a change that the BMC stages can wait for a shared power cycle",
             hint="lane: bmc, or reboot: alone",
         )
-    if role.reboot is Reboot.ALONE and role.lane is Lane.NONE and role.jig != "noop":
-        yield declared.problem(
-            "alone, in lane none",
-            "reboot",
-            why="who reboots a node must keep others off it",
-            hint="lane: both",
-        )
+    if role.lane is not Lane.NONE or role.jig == "noop":
+        return
+    for key, what in (
+        ("reboot", "alone" if role.reboot is Reboot.ALONE else ""),
+        ("raises", ", ".join(sorted(role.raises))),
+        ("flags", "destructive" if role.is_destructive else ""),
+    ):
+        if what and declared.says(key):
+            yield declared.problem(
+                f"{what}, in lane none",
+                key,
+                why="who does that to a node must keep others off it",
+                hint="lane: both, bmc or os",
+            )
 
 
 def _deployment_scope(declared: DeclaredRole) -> Problems:
@@ -197,12 +204,33 @@ def _repeated(declared: DeclaredRole) -> Problems:
                 yield declared.problem(f'"{name}" is this role itself', key, i, hint="remove it")
 
 
+def _wanted_twice(declared: DeclaredRole) -> Problems:
+    first: dict[str, int] = {}
+    for i, want in enumerate(declared.role.wants):
+        if first.setdefault(want.attribute, i) != i:
+            yield declared.problem(
+                f"{want.attribute} is wanted twice",
+                "wants",
+                i,
+                "attribute",
+                why=f"line {declared.line('wants', first[want.attribute])} wants it too",
+                hint="remove one",
+            )
+
+
+def _first_wants(declared: DeclaredRole) -> list[tuple[str, str | int]]:
+    """Short name and place of each; of one that is wanted twice, only the first."""
+    wants = declared.role.wants
+    first = {want.attribute: i for i, want in reversed(list(enumerate(wants)))}
+    return [(wants[i].short_name, i) for i in sorted(first.values())]
+
+
 def _short_names(declared: DeclaredRole) -> Problems:
     """A script sees its inputs under one name each, and its outputs too."""
     if declared.role.jig not in ("script", "ansible"):
         return
     for key, names in (
-        ("wants", [(want.short_name, i) for i, want in enumerate(declared.role.wants)]),
+        ("wants", _first_wants(declared)),
         ("outputs", [(out.short_name, out.name) for out in declared.role.outputs]),
     ):
         first: dict[str, str | int] = {}
@@ -285,6 +313,7 @@ _CHECKS: Mapping[Callable[[DeclaredRole], Problems], tuple[str, ...]] = {
     _discovery: ("flags",),
     _numbers: (),
     _repeated: (),
+    _wanted_twice: (),
     _short_names: ("jig",),
     _schemas: (),
     _want_defaults: (),
