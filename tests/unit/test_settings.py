@@ -1,14 +1,12 @@
 """Settings: where a value comes from, and every refusal."""
 
 import os
-from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
-from readystate.domain.errors import BadRequest
 from readystate.log import LogFormat
-from readystate.settings import SettingsInvalid, load_settings, parse_address_range
+from readystate.settings import SettingsInvalid, load_settings
 
 
 @pytest.fixture
@@ -70,20 +68,16 @@ def test_every_kind_of_value_can_come_from_the_file(config: Path, tmp_path: Path
 
     settings = load_settings()
 
-    assert [12, 2] == [len(each) for each in settings.bmc_ranges]
+    assert ("127.0.1.1-127.0.1.12", "10.0.0.0/30") == settings.bmc_ranges
     assert 12.5 == settings.lease_s
     assert settings.log_format is LogFormat.JSON
     assert tmp_path == settings.annotations_dir
 
 
 def test_environment_gives_ranges_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("READYSTATE_BMC_RANGES", "127.0.1.1-2, 127.0.2.7")
+    monkeypatch.setenv("READYSTATE_BMC_RANGES", "127.0.1.1-127.0.1.2, 127.0.2.7,")
 
-    ranges = load_settings().bmc_ranges
-
-    assert ["127.0.1.1", "127.0.1.2", "127.0.2.7"] == [
-        str(address) for each in ranges for address in each
-    ]
+    assert ("127.0.1.1-127.0.1.2", "127.0.2.7") == load_settings().bmc_ranges
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
@@ -122,8 +116,6 @@ def test_settings_cannot_be_changed() -> None:
         ("database_url", "mysql://db/x", "neither an SQLite nor a PostgreSQL URL"),
         ("database_url", "/var/lib/x.db", "neither an SQLite nor a PostgreSQL URL"),
         ("database_url", "sqlite://", "an SQLite URL without a file"),
-        ("bmc_ranges", "10.0.0.9-10.0.0.7", "ends before it begins"),
-        ("bmc_ranges", "10.0.0.0/8", "16777214 addresses are too many to scan"),
         ("worker_threads", "0", "READYSTATE_WORKER_THREADS: Input should be greater"),
         ("lease_s", "0.5", "READYSTATE_LEASE_S: Input should be greater"),
         ("gate_bmc", "0", "READYSTATE_GATE_BMC: Input should be greater"),
@@ -161,6 +153,11 @@ def test_all_problems_are_told_in_one_go(config: Path, monkeypatch: pytest.Monke
     assert f"{config}: ipmi_prot is no setting; did you mean {config}: ipmi_port?" == lines[0]
     assert "READYSTATE_GATE_BCM is no setting; did you mean READYSTATE_GATE_BMC?" == lines[1]
     assert {f"{config}: lease_s", "api_port"} == {line.rsplit(": ", 1)[0] for line in lines[2:]}
+
+
+def test_range_that_is_no_text_and_no_list_is_refused() -> None:
+    with pytest.raises(SettingsInvalid, match="bmc_ranges: a list, or a text with commas"):
+        load_settings(bmc_ranges=7)
 
 
 def test_missing_config_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,28 +201,3 @@ def test_data_dir_without_permission_is_refused(
 
     with pytest.raises(SettingsInvalid, match="permission denied"):
         load_settings(data_dir=tmp_path).ensure_data_dir()
-
-
-@pytest.mark.parametrize(
-    ("text", "first", "last"),
-    [
-        ("10.0.0.7", "10.0.0.7", "10.0.0.7"),
-        ("10.0.0.7 - 10.0.1.9", "10.0.0.7", "10.0.1.9"),
-        ("10.0.0.7-9", "10.0.0.7", "10.0.0.9"),
-        ("10.0.0.0/24", "10.0.0.1", "10.0.0.254"),
-        ("10.0.0.0/31", "10.0.0.0", "10.0.0.1"),
-        ("10.0.0.5/32", "10.0.0.5", "10.0.0.5"),
-    ],
-)
-def test_ranges_are_spelt_in_four_ways(text: str, first: str, last: str) -> None:
-    parsed = parse_address_range(text)
-
-    assert (IPv4Address(first), IPv4Address(last)) == (parsed.first, parsed.last)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "10.0.0", "10.0.0.1/24", "10.0.0.1-x", "10.0.0.1-300", "fe80::1"]
-)
-def test_what_is_no_range_is_refused(text: str) -> None:
-    with pytest.raises(BadRequest, match="is not a range of IPv4 addresses"):
-        parse_address_range(text)
