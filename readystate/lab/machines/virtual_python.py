@@ -112,8 +112,9 @@ class _World:
             if not isinstance(error, Exception):
                 raise
             # What the program did not catch ends the program, not us.
-            lines = traceback.format_exception(type(error), error, _own_frames(error))
-            self._process.err("".join(lines))
+            told = traceback.TracebackException.from_exception(error)
+            _keep_own_frames(told)
+            self._process.err("".join(told.format()))
             return 1
         return 0
 
@@ -261,12 +262,13 @@ def _offer_nothing(name: str) -> Callable[..., None]:
     return refuse
 
 
-def _own_frames(error: BaseException) -> types.TracebackType | None:
-    """The traceback from the program's first line on, without the interpreter's own frames."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
-        trace = trace.tb_next
-    return trace
+def _keep_own_frames(told: traceback.TracebackException | None) -> None:
+    """Leave only lines of the program: all other code has a file on the real disk."""
+    if told is not None:
+        own = [frame for frame in told.stack if not frame.filename.startswith("/")]
+        told.stack = traceback.StackSummary.from_list(own)
+        _keep_own_frames(told.__cause__)
+        _keep_own_frames(told.__context__)
 
 
 __all__ = ["REAL_MODULES", "Killed", "may_sleep", "run"]

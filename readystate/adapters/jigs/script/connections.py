@@ -34,12 +34,11 @@ T = TypeVar("T")
 
 @dataclass
 class Connection:
-    """One open connection. `learned_host_key` is set when this connection pinned it."""
+    """One open connection, and the host key that the node proved on it."""
 
     ssh: asyncssh.SSHClientConnection
     address: tuple[str, int]
     host_key: str
-    learned_host_key: str | None
     users: int = 0
     last_used_at: float = 0.0  #: loop time
     boot_id: str | None = None  #: as last told over this connection
@@ -182,10 +181,9 @@ class NodeConnections:
             )
         except (OSError, asyncssh.Error) as error:
             raise translate(error, node, guard.seen) from error
-        learned = guard.seen if node.ssh_host_key is None else None
         now = asyncio.get_running_loop().time()
         address = (node.admin_address, node.ssh_port)
-        return Connection(ssh, address, guard.seen, learned, last_used_at=now)
+        return Connection(ssh, address, guard.seen, last_used_at=now)
 
     def _shared_options(self) -> asyncssh.SSHClientConnectionOptions:
         if self._options is None:

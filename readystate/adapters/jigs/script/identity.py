@@ -1,6 +1,7 @@
 """Our own ssh key: made once, kept in the data folder, readable by its owner alone."""
 
 import contextlib
+import hashlib
 import os
 import stat
 import tempfile
@@ -37,6 +38,11 @@ def public_key_line(identity: asyncssh.SSHKey) -> str:
     """As in authorized_keys: `ssh-ed25519 AAAA... readystate`."""
     words = identity.export_public_key("openssh").decode().split()
     return f"{words[0]} {words[1]} {COMMENT}"
+
+
+def origin_of(identity: asyncssh.SSHKey) -> str:
+    """A short name for whoever holds this key, fit for a process list."""
+    return hashlib.sha256(identity.export_public_key("openssh")).hexdigest()[:10]
 
 
 def _make(path: Path) -> None:

@@ -3,13 +3,14 @@
 import asyncio
 import queue
 import time
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncssh
 
 from readystate.adapters.jigs.script.connections import Connection, NodeConnections, translate
+from readystate.adapters.jigs.script.identity import origin_of
 from readystate.adapters.jigs.script.wire import (
     Action,
     Answer,
@@ -28,7 +29,7 @@ from readystate.ports.jig import NodeView, RunContext, Ticket
 
 TIMEOUT_S = 600.0
 POLL_S = 0.2  #: how often a running script is asked about being cancelled
-KILL_WAIT_S = 3.0
+KILL_TIMEOUT_S = 30.0
 STOP_ROUNDS = 5
 MAX_ANSWER_BYTES = 1024 * 1024
 MAX_LINE_CHARACTERS = 2000
@@ -92,7 +93,6 @@ class _Conversation:
     stdin: bytes
     connections: NodeConnections
     mailbox: "queue.SimpleQueue[_Mail | None]" = field(default_factory=queue.SimpleQueue)
-    _channel: "asyncssh.SSHClientChannel[bytes] | None" = None
 
     def start(self) -> "Future[_Ended]":
         future = self.connections.submit(self._run())
@@ -109,8 +109,8 @@ class _Conversation:
 
     async def _run_on_connection(self) -> _Ended:
         async with self.connections.use(self.node) as connection:
-            if connection.learned_host_key is not None:
-                self.mailbox.put(_Learned(connection.learned_host_key))
+            if self.node.ssh_host_key is None:
+                self.mailbox.put(_Learned(connection.host_key))
             was_fresh, connection.is_fresh = connection.is_fresh, False
             try:
                 channel, session = await connection.ssh.create_session(
@@ -122,7 +122,6 @@ class _Conversation:
                 if not was_fresh and connection.ssh.is_closed():
                     raise _StaleConnection from error
                 raise translate(error, self.node) from error
-            self._channel = channel
             channel.write(self.stdin)
             channel.write_eof()
             lost = await session.ended
@@ -141,14 +140,6 @@ class _Conversation:
                 stdout=bytes(session.stdout),
                 connection=connection,
             )
-
-    def kill(self) -> None:
-        """Ask sshd to kill the session's process group (RFC 4254, 6.9; OpenSSH since 7.9)."""
-        self.connections.submit(self._kill()).result(KILL_WAIT_S)
-
-    async def _kill(self) -> None:
-        if self._channel is not None and not self._channel.is_closing():
-            self._channel.send_signal("KILL")
 
 
 class _StaleConnection(Exception):
@@ -193,6 +184,9 @@ class ScriptJig:
     def close(self) -> None:
         self.connections.close()
 
+    def _marker(self, node_role_id: NodeRoleId) -> str:
+        return run_marker(origin_of(self.connections.identity), node_role_id)
+
     # -- one run ---------------------------------------------------------------------------------
 
     def _carry_out(self, ticket: Ticket, context: RunContext, action: Action) -> Answer:
@@ -203,7 +197,7 @@ class ScriptJig:
         secrets = {short_name(key): value.reveal() for key, value in ticket.secrets.items()}
         given = {short_name(key): value for key, value in ticket.input.items()}
         document = render_document(name=name, script=script, action=action, given=given | secrets)
-        command = run_command(ticket.node_role_id, ticket.fence)
+        command = run_command(self._marker(ticket.node_role_id), ticket.fence)
         talk = _Conversation(node, command, document, self.connections)
         follower = _Follower(context, tuple(value for value in secrets.values() if value))
         try:
@@ -239,27 +233,35 @@ class ScriptJig:
                         why=follower.tail(),
                     )
         except (Stopped, Failed):
-            self._end_early(talk, future, ticket)
+            self._end_early(future, ticket, talk.node)
             raise
-        return future.result()
-
-    def _end_early(self, talk: _Conversation, future: "Future[_Ended]", ticket: Ticket) -> None:
-        """Kill the script on the node; what does not die of the signal is searched and killed."""
         try:
-            talk.kill()
-            future.result(KILL_WAIT_S)
-        except (TimeoutError, WorkError):
-            future.cancel()
-            self._broken.add(ticket.node_role_id)  # the next attempt stops it first
-        else:
-            if self._kill_all(ticket.node_role_id, talk.node):
-                self._broken.add(ticket.node_role_id)
+            return future.result()
+        except CancelledError as error:
+            raise Stopped(f"{ticket.argument}: our ssh connections were closed") from error
+
+    def _end_early(self, future: "Future[_Ended]", ticket: Ticket, node: NodeView) -> None:
+        """Kill the script on the node. Not by a signal over ssh (RFC 4254, 6.9): OpenSSH passes
+        none on to a session of root (session_signal_req: it needs privilege separation)."""
+        try:
+            for _ in range(STOP_ROUNDS):
+                self._kill_all(ticket.node_role_id, node)
+                if wait([future], timeout=POLL_S).done:
+                    return
+        except WorkError:
+            pass  # we could not even ask: as below
+        future.cancel()
+        self._broken.add(ticket.node_role_id)  # may still run: the next attempt stops it first
 
     def _kill_all(self, node_role_id: NodeRoleId, node: NodeView) -> int:
-        """How many processes of this node-role's runs were found, and killed."""
-        marker = run_marker(node_role_id).encode()
-        talk = _Conversation(node, stop_command(), marker, self.connections)
-        ended = talk.start().result()
+        """How many processes of this node-role's runs were found, and killed. Raises WorkError."""
+        marker = self._marker(node_role_id).encode()
+        future = _Conversation(node, stop_command(), marker, self.connections).start()
+        try:
+            ended = future.result(KILL_TIMEOUT_S)
+        except TimeoutError as error:
+            future.cancel()
+            raise Unreachable(f"{node.name}: no answer when asked to kill a script") from error
         try:
             return int(ended.stdout)
         except ValueError as error:

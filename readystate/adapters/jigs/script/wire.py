@@ -60,13 +60,15 @@ class Answer:
     boot_id: str | None
 
 
-def run_marker(node_role_id: NodeRoleId) -> str:
-    """What the processes of all attempts on this node-role have in their argv."""
-    return f"readystate-run-{node_role_id}-"
+def run_marker(origin: str, node_role_id: NodeRoleId) -> str:
+    """What the processes of all attempts on this node-role have in their argv.
+
+    `origin` tells our runs from those of another readystate that reaches the same node."""
+    return f"readystate-{origin}-{node_role_id}-"
 
 
-def run_command(node_role_id: NodeRoleId, fence: int) -> str:
-    return f"python3 -I -c {shlex.quote(LOADER)} {run_marker(node_role_id)}{fence}"
+def run_command(marker: str, fence: int) -> str:
+    return f"python3 -I -c {shlex.quote(LOADER)} {marker}{fence}"
 
 
 def stop_command() -> str:
