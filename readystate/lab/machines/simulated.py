@@ -8,7 +8,7 @@ import contextlib
 import json
 import logging
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
@@ -34,6 +34,7 @@ from readystate.lab.machines.ssh_server import SshServer
 from readystate.lab.machines.virtual_fs import VirtualFs
 
 POST_S, KERNEL_S, SYSTEM_START_S, SHUT_DOWN_S = 0.15, 0.1, 0.15, 0.05
+LEAST_SHUT_DOWN_S = 0.02  #: at any pace: for what is still on its way over the wire
 NEXT_ROUND_S = 5.0  #: nothing booted: how long until the firmware goes through its devices again
 CONSOLE_LINES = 100
 
@@ -185,9 +186,18 @@ class SimulatedMachine:
         self._go_dark()
         self._begin_boot()
 
-    def _soon(self, action: Any) -> None:
-        """For programs, which may run in a thread of their own and must end before the power."""
-        self._loop.call_soon_threadsafe(lambda: action() if self.is_on else None)
+    def _shut_down_then(self, action: Callable[[], None], system: RunningSystem) -> None:
+        """What `reboot` and `poweroff` ask for; nothing, once that system is gone.
+
+        A program may ask from a thread of its own, and its answer must get out before."""
+        loop = self._loop
+
+        def act() -> None:
+            if self.system is system:
+                action()
+
+        delay_s = max(LEAST_SHUT_DOWN_S, SHUT_DOWN_S * self._network.pace)
+        loop.call_soon_threadsafe(loop.call_later, delay_s, act)
 
     async def _live(self, choice: BootChoice) -> None:
         self._loop = asyncio.get_running_loop()
@@ -257,7 +267,7 @@ class SimulatedMachine:
         work = live_image.install if mode == Mode.INSTALL else live_image.discover
         await work(self, self._network, instructions, boot_id=self.system.boot_id, ssh=ssh)
         if mode == Mode.INSTALL:
-            self._soon(self._restart)
+            self._shut_down_then(self._restart, self.system)
 
     async def _start_live_system(self, command_line: str, url: str) -> dict[str, Any]:
         try:
@@ -298,8 +308,8 @@ class SimulatedMachine:
             kind=kind,
             fs=files,
             ledger=self.ledger,
-            on_reboot=lambda: self._soon(self._restart),
-            on_power_off=lambda: self._soon(self._go_dark),
+            on_reboot=lambda: self._shut_down_then(self._restart, system),
+            on_power_off=lambda: self._shut_down_then(self._go_dark, system),
         )
         system.boot(command_line, self.hardware.nics)
         self.system = system
