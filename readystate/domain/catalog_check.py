@@ -262,7 +262,7 @@ def _ambiguous(
 ) -> Problems:
     for i, name in enumerate(providers):
         for other in providers[i + 1 :]:
-            if not _conflict(book, name, other):
+            if (name, other) not in book.order.conflicts:
                 yield item.problem(
                     f"{name} and {other} both provide {need}",
                     *item.need_path(need),
@@ -271,19 +271,6 @@ def _ambiguous(
                     " person chooses",
                 )
                 return
-
-
-def _conflict(book: Book, name: RoleName, other: RoleName) -> bool:
-    roles = book.order.roles
-    return _names_conflict(roles[name].conflicts, other, roles[other].provides) or (
-        _names_conflict(roles[other].conflicts, name, roles[name].provides)
-    )
-
-
-def _names_conflict(
-    conflicts: tuple[RoleName, ...], name: RoleName, provides: tuple[RoleName, ...]
-) -> bool:
-    return name in conflicts or any(item in conflicts for item in provides)
 
 
 def _needs_a_node(
@@ -301,27 +288,26 @@ def _needs_a_node(
 
 def _conflicts(book: Book, item: DeclaredRole) -> Problems:
     """A role is bound together with all that it needs, so these may not exclude one another."""
-    bound = sorted({item.name, *book.order.forced_ancestors(item.name)})
-    for i, name in enumerate(bound):
-        for other in bound[i + 1 :]:
-            if not _conflict(book, name, other):
-                continue
-            if item.name in (name, other):
-                needed = other if name == item.name else name
-                yield item.problem(
-                    f"needs {needed} and conflicts with it",
-                    "conflicts" if item.role.conflicts else "requires",
-                    hint="remove one of the two",
-                )
-            elif not any(
-                {name, other} <= {parent, *book.order.forced_ancestors(parent)}
-                for parent in book.order.forced_ancestors(item.name)
-            ):
-                yield item.problem(
-                    f"needs {name} and {other}, which conflict",
-                    "requires",
-                    hint="require only one of the two",
-                )
+    above = book.order.forced_ancestors(item.name)
+    bound = {item.name, *above}
+    for name, other in sorted(book.order.conflicts):
+        if name > other or not {name, other} <= bound:
+            continue
+        if item.name in (name, other):
+            needed = other if name == item.name else name
+            yield item.problem(
+                f"needs {needed} and conflicts with it",
+                "conflicts" if item.role.conflicts else "requires",
+                hint="remove one of the two",
+            )
+        elif not any(
+            {name, other} <= {parent, *book.order.forced_ancestors(parent)} for parent in above
+        ):
+            yield item.problem(
+                f"needs {name} and {other}, which conflict",
+                "requires",
+                hint="require only one of the two",
+            )
 
 
 def _discovery(book: Book, item: DeclaredRole) -> Problems:

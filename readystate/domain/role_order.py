@@ -102,6 +102,18 @@ class RoleOrder:
         return frozenset(found)
 
     @cached_property
+    def conflicts(self) -> frozenset[tuple[RoleName, RoleName]]:
+        """Pairs that may not be on one node, both ways round, whichever of them says so."""
+        said = {
+            (role.name, other)
+            for role in self.roles.values()
+            for name in role.conflicts
+            for other in self.providers(name)
+            if other != role.name
+        }
+        return frozenset(said | {(other, name) for name, other in said})
+
+    @cached_property
     def invalidated(self) -> Edges:
         """Child: un-settled by what its parents here raise, on the same node."""
         on_nodes = [role for role in self.roles.values() if role.scope is not Scope.DEPLOYMENT]

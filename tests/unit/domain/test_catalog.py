@@ -127,6 +127,13 @@ def test_providers_that_do_not_conflict_are_an_ambiguity() -> None:
         build(*storage(conflict=False), role("web", requires=(name("storage"),)))
 
 
+def test_a_role_may_conflict_with_whoever_else_provides_what_it_provides() -> None:
+    rival = role("disk", provides=(name("storage"),), conflicts=(name("storage"),))
+    catalog = build(*storage()[:2], rival, role("web", requires=(name("storage"),)))
+
+    assert catalog.choice(name("storage")) is None
+
+
 def test_an_abstract_role_s_outputs_are_put_out_by_its_providers() -> None:
     want = Want("storage/size", source=name("storage"))
     catalog = build(*storage(), role("web", lane=Lane.OS, wants=(want,)))
