@@ -21,6 +21,7 @@ class Quirks:
     power_advice: str = ""  #: what to tell the operator when a power command shows no effect
     prefer_protocol: str = "redfish"  #: redfish | ipmi
     cipher_suite: int | None = None  #: 3: the BMC says nothing at all to suite 17
+    ipmi_has_valid_bit: bool = True  #: False: it keeps the boot device but not the "valid" flag
     redfish_expand: bool = True  #: use $expand where the service advertises it
     redfish_sessions: bool = True  #: False: basic auth only
     redfish_boot_mode_required: bool = False  #: an override without its mode resets the mode
@@ -28,6 +29,7 @@ class Quirks:
     redfish_serial_property: str = "SerialNumber"  #: where the SMBIOS system serial stands
     redfish_cdrom_target: str = "Cd"
     redfish_busy_messages: tuple[str, ...] = ()  #: message ids that mean "not now", whatever status
+    redfish_absent_despite_500: str = ""  #: pattern of paths whose status 500 means "not there"
     redfish_ignored_systems: str = ""  #: pattern of system ids that are not the node itself
 
 

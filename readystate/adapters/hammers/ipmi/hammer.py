@@ -9,7 +9,7 @@ from readystate.adapters.hammers.ipmi.answers import completion_error
 from readystate.adapters.hammers.ipmi.readings import IpmiReadings, parse_system_uuid
 from readystate.adapters.hammers.read_back import is_seen_within
 from readystate.adapters.hammers.rmcp_session import ANSWER_WAITS_S, BmcSession
-from readystate.domain.errors import Busy, Failed, Unreachable, Unsupported, WorkError
+from readystate.domain.errors import Busy, Failed, Invalid, Unreachable, Unsupported, WorkError
 from readystate.domain.inventory import Inventory
 from readystate.domain.power import BootDevice, BootMode, PowerState
 from readystate.domain.quirk import Machine, Quirks
@@ -148,7 +148,7 @@ class IpmiHammer:
 
     def read_boot_override(self) -> tuple[BootDevice, bool]:
         _, flags, selector = self._read_boot_flags()
-        if not flags & _VALID:
+        if self._quirks.ipmi_has_valid_bit and not flags & _VALID:
             return BootDevice.NONE, False
         device = _DEVICE.get(selector >> 2 & 0x0F)
         if device is None:
@@ -186,9 +186,10 @@ class IpmiHammer:
         return data[1] & 0x7F, data[2], data[3] & 0x3C
 
     def _read_boot_flags_if_any(self) -> tuple[int, int, int] | None:
+        """None where the BMC cannot tell: that must not stand in the way of a power cycle."""
         try:
             return self._read_boot_flags()
-        except Unsupported:
+        except (Unsupported, Failed, Invalid):
             return None
 
     # -- identity and inventory ------------------------------------------------------------------

@@ -6,6 +6,7 @@ off: a machine that has them is better driven over Redfish."""
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +21,8 @@ from readystate.adapters.hammers.ipmi.answers import decoding
 from readystate.adapters.hammers.rmcp_session import BmcSession
 from readystate.ports.hammer import LogEntry, SensorReading
 
+_READ_FRU = (0x0A, 0x11)
+_REQUEST_TOO_LONG, _TOO_MANY_BYTES = 0xC8, 0xCA
 _UNITS = {"°C": "C", "C": "C", "RPM": "RPM", "W": "W", "V": "V", "A": "A", "% ": "%", "%": "%"}
 
 
@@ -40,6 +43,9 @@ class _SessionForPyghmi:
         **_unused: Any,
     ) -> dict[str, Any]:
         answer = self._session.command(netfn, command, bytes(data), rslun)
+        if (netfn, command, answer.code) == (*_READ_FRU, _REQUEST_TOO_LONG):
+            # OpenIPMI's way to say that the chunk is too large; pyghmi halves it on 0xCA only.
+            answer = replace(answer, code=_TOO_MANY_BYTES)
         response: dict[str, Any] = {
             "netfn": answer.netfn,
             "command": answer.command,
@@ -80,6 +86,8 @@ class IpmiReadings:
     def sensors(self) -> list[SensorReading]:
         """Numeric sensors; discrete ones carry states, not readings."""
         with decoding(self._address, "read the sensors"):
+            if self._has_no_sensors():
+                return []
             return [
                 _reading(sensor)
                 for sensor in self._decoder.get_sensor_data()
@@ -88,7 +96,9 @@ class IpmiReadings:
 
     def log(self, limit: int) -> list[LogEntry]:
         with decoding(self._address, "read the event log"):
-            handler = EventHandler(self._decoder.init_sdr(), self._decoder)
+            # Without descriptions of the sensors, entries keep the sensors' numbers for names.
+            sdr = _EmptySdr() if self._has_no_sensors() else self._decoder.init_sdr()
+            handler = EventHandler(sdr, self._decoder)
             records = handler.fetch_sel(self._decoder)
             return [_log_entry(record) for record in records[::-1][:limit]]
 
@@ -97,6 +107,21 @@ class IpmiReadings:
         with decoding(self._address, "read the FRU"):
             info = FRU(ipmicmd=self._decoder).info or {}
             return {name: value for name, value in info.items() if isinstance(value, str)}
+
+    def _has_no_sensors(self) -> bool:
+        """pyghmi cannot read a repository without records (Get SDR Repository Info, 33.9)."""
+        info = self._decoder.raw_command(0x0A, 0x20)
+        return info["code"] == 0 and info["data"][1:3] == b"\0\0"
+
+
+class _EmptySdr:
+    """What pyghmi's event decoder asks of the sensor repository."""
+
+    mfg_id = prod_id = 0
+
+    def __init__(self) -> None:
+        self.sensors: dict[str, Any] = {}
+        self.fru: dict[int, Any] = {}
 
 
 def parse_system_uuid(data: bytes) -> str:

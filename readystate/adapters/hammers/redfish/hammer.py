@@ -309,4 +309,5 @@ class RedfishHammer:
 
     def _obey_quirks(self) -> None:
         self._tree.use_expand = self._quirks.redfish_expand
+        self._tree.absent_despite_500 = self._quirks.redfish_absent_despite_500
         self._client.busy_messages = self._quirks.redfish_busy_messages

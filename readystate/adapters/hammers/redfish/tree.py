@@ -3,11 +3,12 @@
 Links may lead nowhere (real BMCs have such), collections may come in pages or expanded, and ids may
 be spelt in another case than the links to them. Source: DSP0266 sections 7.3 ($expand), 9.6."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from readystate.adapters.hammers.redfish.client import RedfishClient
-from readystate.domain.errors import Unsupported
+from readystate.domain.errors import Failed, Unsupported
 
 Resource = dict[str, Any]
 _PAGES_LIMIT = 100
@@ -16,7 +17,9 @@ _PAGES_LIMIT = 100
 class RedfishTree:
     def __init__(self, client: RedfishClient) -> None:
         self.client = client
-        self.use_expand = True  #: the hammer switches it off when a quirk says so
+        # Both from quirks, set by the hammer once it knows the machine:
+        self.use_expand = True
+        self.absent_despite_500 = ""
 
     def root(self) -> Resource:
         return self.client.root()
@@ -35,6 +38,10 @@ class RedfishTree:
             return self.get(path)
         except Unsupported:
             return None
+        except Failed:
+            if self.absent_despite_500 and re.search(self.absent_despite_500, path):
+                return None
+            raise
 
     def get_expanded(self, path: str) -> Resource | None:
         """One resource, with what it links to inline where the service can; None if absent."""
