@@ -18,9 +18,9 @@ def catalog_problems(
     """All problems of meaning. `unread` are roles whose files could not be read."""
     book = Book(declared, unread)
     problems = [problem for item in declared for problem in role_problems(item)]
-    for check in _EACH:
+    for check in CHECKS_OF_EACH:
         problems += [problem for item in declared for problem in check(book, item)]
-    for check_all in _TOGETHER:
+    for check_all in CHECKS_OF_ALL:
         problems += check_all(book)
     return problems
 
@@ -323,7 +323,7 @@ def _discovery(book: Book, item: DeclaredRole) -> Problems:
             )
 
 
-_EACH: tuple[Callable[[Book, DeclaredRole], Problems], ...] = (
+CHECKS_OF_EACH: tuple[Callable[[Book, DeclaredRole], Problems], ...] = (
     _unknown_names,
     _want_sources,
     _when,
@@ -332,7 +332,7 @@ _EACH: tuple[Callable[[Book, DeclaredRole], Problems], ...] = (
     _conflicts,
     _discovery,
 )
-_TOGETHER: tuple[Callable[[Book], Iterator[AnnotationInvalid]], ...] = (
+CHECKS_OF_ALL: tuple[Callable[[Book], Iterator[AnnotationInvalid]], ...] = (
     _declared_once,
     _one_default,
     order_problems,

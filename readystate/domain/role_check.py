@@ -13,7 +13,7 @@ Problems = Iterator[AnnotationInvalid]
 
 
 def role_problems(declared: DeclaredRole) -> Problems:
-    for check, keys in _CHECKS.items():
+    for check, keys in CHECKS.items():
         if declared.says(*keys):
             yield from check(declared)
 
@@ -303,7 +303,8 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _FUNCTION = re.compile(r"[a-z_][a-z0-9_]*")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SCHEMA_HINT = "JSON Schema 2020-12, for example {type: string}"
-_CHECKS: Mapping[Callable[[DeclaredRole], Problems], tuple[str, ...]] = {
+#: each check, and the keys whose shape must be sound for it to mean anything
+CHECKS: Mapping[Callable[[DeclaredRole], Problems], tuple[str, ...]] = {
     _name: ("role",),
     _noop: ("jig", "flags", "lane", "reboot", "raises"),
     _argument: ("jig", "call", "script"),
