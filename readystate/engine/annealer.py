@@ -16,6 +16,7 @@ from readystate.domain.graph import Gate, Graph
 from readystate.domain.ids import NodeId, NodeRoleId, RunId
 from readystate.domain.node_role import NodeRoleState
 from readystate.domain.outcome import Errored, NotDone, Outcome, Staged, Succeeded
+from readystate.domain.role import Role
 from readystate.domain.run import Run, RunKind, RunPhase
 from readystate.engine.planner import Planner, Work, next_due, waits_for_gate
 from readystate.engine.propagation import Propagation
@@ -226,6 +227,7 @@ class _Turn:
                     dispatch=work.dispatch,
                     unit=_unit_of(run),
                     ticket=ticket,
+                    role=_role_of(graph, run),
                     action=run.action,
                     effect_recorded=run.effect_recorded,
                 )
@@ -254,6 +256,12 @@ def _contents(graph: Graph, unit: Unit) -> tuple[Sequence[NodeRoleId], NodeId | 
         return graph.on_node[node_id], node_id
     item = NodeRoleId(unit.id)
     return ([item] if item in graph.node_roles else []), None
+
+
+def _role_of(graph: Graph, run: Run) -> Role | None:
+    if run.node_role_id is None:
+        return None
+    return graph.role_of(graph.node_roles[run.node_role_id])
 
 
 def _unit_of(run: Run) -> Unit:

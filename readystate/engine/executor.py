@@ -7,19 +7,19 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from readystate.domain.errors import Busy, Failed, Stopped, Unsupported, WorkError
 from readystate.domain.ids import RunId
 from readystate.domain.outcome import (
     Errored,
-    Json,
     NotDone,
     Outcome,
     Staged,
     Succeeded,
 )
 from readystate.domain.power import PowerAction
+from readystate.domain.role_data import declared_outputs
 from readystate.engine.annealer import Answer
 from readystate.engine.run_context import EngineRunContext, Surroundings
 from readystate.ports.dispatch import Message, WorkKind
@@ -28,15 +28,11 @@ from readystate.ports.jig import Jig, Ticket
 
 log = logging.getLogger(__name__)
 
-#: Checks a role's outputs against its declarations; raises Invalid.
-OutputCheck = Callable[[str, Mapping[str, Json]], None]
-
 
 @dataclass
 class Executor:
     jigs: Mapping[str, Jig]
     surroundings: Surroundings
-    check_outputs: OutputCheck
     report: Callable[[Answer], None]
     _contexts: dict[RunId, EngineRunContext] = field(default_factory=dict)
     stop_wait_s: float = 30.0  #: how long a stop waits for the worker that it stops
@@ -70,9 +66,7 @@ class Executor:
     def _outcome(self, message: Message, context: EngineRunContext) -> Outcome | NotDone:
         extra = {"run": message.run_id, "node": context.node_name, "role": context.role}
         try:
-            outcome = self._work(message, context)
-            if isinstance(outcome, Succeeded | Staged) and message.ticket is not None:
-                self.check_outputs(message.ticket.role, outcome.outputs)
+            outcome = _declared(message, self._work(message, context))
         except WorkError as error:
             return Errored(error)
         except Stopped as stopped:
@@ -120,6 +114,13 @@ class Executor:
             hammers=context.hammers_used(),
             breaker_until=context.breaker_until(),
         )
+
+
+def _declared(message: Message, outcome: Outcome | NotDone) -> Outcome | NotDone:
+    """Outputs under the names that the annotation declares; raises Invalid for any other."""
+    if message.role is None or not isinstance(outcome, Succeeded | Staged):
+        return outcome
+    return replace(outcome, outputs=declared_outputs(message.role, outcome.outputs))
 
 
 def _stop(jig: Jig, ticket: Ticket, context: EngineRunContext) -> Outcome | NotDone:

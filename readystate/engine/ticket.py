@@ -6,6 +6,7 @@ from typing import Any
 from readystate.domain.digest import read_input
 from readystate.domain.graph import Graph
 from readystate.domain.node import Node
+from readystate.domain.role_data import script_input
 from readystate.domain.run import Run
 from readystate.domain.secret import Secret
 from readystate.ports.jig import NodeView, Ticket
@@ -18,6 +19,7 @@ def ticket_for(graph: Graph, run: Run, values: Mapping[str, Any]) -> Ticket | No
     node_role = graph.node_roles[run.node_role_id]
     role = graph.role_of(node_role)
     confirmation = node_role.confirmation
+    given = script_input(role, values)
     return Ticket(
         node_role_id=node_role.id,
         fence=run.fence,
@@ -25,8 +27,8 @@ def ticket_for(graph: Graph, run: Run, values: Mapping[str, Any]) -> Ticket | No
         jig=role.jig,
         argument=role.argument,
         node=node_view(graph.nodes[run.node_id]) if run.node_id is not None else None,
-        input={name: value for name, value in values.items() if not isinstance(value, Secret)},
-        secrets={name: value for name, value in values.items() if isinstance(value, Secret)},
+        input={name: it for name, it in given.items() if not isinstance(it, Secret)},
+        secrets={name: it for name, it in given.items() if isinstance(it, Secret)},
         deadline_s=role.deadline_s,
         wake=graph.wakes.get((run.id, run.wake or "")),
         confirmed_disks=confirmation.disks if confirmation else (),

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from readystate.domain.ids import RunId
+from readystate.domain.role import Role
 from readystate.ports.jig import Ticket
 from readystate.ports.store import Transaction, Unit
 
@@ -25,6 +26,7 @@ class Message:
     dispatch: int  #: an answer must bear the run's current one
     unit: Unit  #: whose run it is
     ticket: Ticket | None = None  #: None for an action on a node
+    role: Role | None = None  #: of the ticket: what it may put out
     action: str = ""  #: POWER: which power action; "" is the shared cycle
     effect_recorded: bool = False  #: the act had begun before this dispatch
 

@@ -35,7 +35,7 @@ class Ticket:
     jig: str  #: `call`, `script`, `noop`
     argument: str  #: the jig's argument: function or script name
     node: NodeView | None  #: None for a deployment-scope role
-    input: Mapping[str, Json]  #: resolved wants by attribute name
+    input: Mapping[str, Json]  #: resolved wants by short name (`Want.short_name`)
     secrets: Mapping[str, Secret]  #: secret wants, apart so that they are never stored or logged
     deadline_s: float
     wake: Mapping[str, Json] | None = None  #: payload of the wake that a Pending waited for

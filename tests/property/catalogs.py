@@ -96,7 +96,10 @@ def _catalog_of(roles: list[Role]) -> Catalog | None:
     anchor = Role(RoleName("settings"), "declares", jig="noop", attributes=settings)
     declared = [
         DeclaredRole(
-            role, f"{role.name}.yml", content={"role": role.name}, stated_name=role.name,
+            role,
+            f"{role.name}.yml",
+            content={"role": role.name},
+            stated_name=role.name,
             says_invalidated_by=True,
         )
         for role in [anchor, *roles]
@@ -117,9 +120,11 @@ def _draw_role(draw: st.DrawFn, i: int, before: list[Role]) -> tuple[Role, Lives
     if scope is Scope.DEPLOYMENT:
         shape = draw(st.sampled_from(["plain", "milestone"]))
         allowed = [role.name for role in before if role.scope is not Scope.NODE]
-    requires = tuple(draw(st.lists(st.sampled_from(allowed), max_size=2, unique=True))) if (
-        allowed
-    ) else ()
+    requires = (
+        tuple(draw(st.lists(st.sampled_from(allowed), max_size=2, unique=True)))
+        if (allowed)
+        else ()
+    )
     soft = [name for name in names if name not in requires]
     after = (
         tuple(draw(st.lists(st.sampled_from(soft), max_size=1)))
@@ -161,8 +166,10 @@ def _draw_role(draw: st.DrawFn, i: int, before: list[Role]) -> tuple[Role, Lives
         case "both":
             extra = {"lane": Lane.BOTH}
         case _:
-            lane = Lane.NONE if scope is Scope.DEPLOYMENT else draw(
-                st.sampled_from([Lane.BMC, Lane.OS, Lane.NONE])
+            lane = (
+                Lane.NONE
+                if scope is Scope.DEPLOYMENT
+                else draw(st.sampled_from([Lane.BMC, Lane.OS, Lane.NONE]))
             )
             extra = {"lane": lane}
     if shape in ("shared", "alone", "installer"):  # their own reboot must not undo them
@@ -176,9 +183,7 @@ def _draw_role(draw: st.DrawFn, i: int, before: list[Role]) -> tuple[Role, Lives
 def _draw_wants(
     draw: st.DrawFn, before: list[Role], allowed: list[RoleName], scope: Scope
 ) -> tuple[Want, ...]:
-    wants = [
-        Want(name) for name in draw(st.lists(st.sampled_from(SETTINGS[:2]), max_size=1))
-    ]
+    wants = [Want(name) for name in draw(st.lists(st.sampled_from(SETTINGS[:2]), max_size=1))]
     if draw(st.integers(0, 14)) == 0:
         wants.append(Want("set/required"))
     sources = [role for role in before if role.outputs and role.name in allowed]

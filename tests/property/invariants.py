@@ -47,9 +47,7 @@ def _check_lanes(world: World, graph: Graph) -> None:
         taken = [lane for run in graph.open_runs(node_id) for lane in run.occupied]
         assert len(taken) == len(set(taken)), f"two runs in one lane\n{world.describe()}"
     by_vertex = [
-        run.node_role_id
-        for run in graph.runs.values()
-        if run.is_open and run.kind is RunKind.ROLE
+        run.node_role_id for run in graph.runs.values() if run.is_open and run.kind is RunKind.ROLE
     ]
     assert len(by_vertex) == len(set(by_vertex)), "two open runs of one node-role"
 

@@ -79,8 +79,12 @@ class Annealing(RuleBasedStateMachine):
         except Conflict:
             return
 
-    @rule(scope=st.integers(0, 2), name=st.sampled_from(["set/a", "set/b", "set/gate",
-          "set/required"]), value=st.integers(0, 2), clear=st.booleans())
+    @rule(
+        scope=st.integers(0, 2),
+        name=st.sampled_from(["set/a", "set/b", "set/gate", "set/required"]),
+        value=st.integers(0, 2),
+        clear=st.booleans(),
+    )
     def set_attribute(self, scope: int, name: str, value: int, clear: bool) -> None:
         world = self.world
         place, subject = (
@@ -250,9 +254,7 @@ class Annealing(RuleBasedStateMachine):
         if hasattr(self, "world"):
             check_always(self.world)
 
-    def _draw(
-        self, data: st.DataObject, state: NodeRoleState | None = None
-    ) -> NodeRole | None:
+    def _draw(self, data: st.DataObject, state: NodeRoleState | None = None) -> NodeRole | None:
         found = [it for it in self.world.node_roles() if state in (None, it.state)]
         return data.draw(st.sampled_from(found)) if found else None
 

@@ -177,9 +177,7 @@ class World:
 
     def whole_graph(self) -> Graph:
         units = {Unit(UnitKind.NODE, item) for item in self.nodes}
-        units |= {
-            Unit(UnitKind.VERTEX, it.id) for it in self.node_roles() if it.node_id is None
-        }
+        units |= {Unit(UnitKind.VERTEX, it.id) for it in self.node_roles() if it.node_id is None}
         return self.read(lambda reader: reader.load(units))
 
     # -- intent ------------------------------------------------------------------------------------
@@ -281,9 +279,7 @@ class World:
 
         was = self.read(lambda reader: reader.run(message.run_id)).run.effect_recorded
         try:
-            self.write(
-                lambda tx: Propagation(tx, self.clock.now()).carry([message.unit], mark)
-            )
+            self.write(lambda tx: Propagation(tx, self.clock.now()).carry([message.unit], mark))
         except Stopped:
             return False
         ticket = message.ticket
