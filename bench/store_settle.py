@@ -37,6 +37,7 @@ class Book:
     """One role, whatever its name; `jig` decides whether it needs work."""
 
     def __init__(self, jig: str) -> None:
+        self.attributes: dict[str, Declared] = {}
         self._role = Role(RoleName("step"), "", jig=jig, version="v1")
 
     def role(self, name: RoleName) -> Role:  # noqa: ARG002 -- all roles are alike here
@@ -44,9 +45,6 @@ class Book:
 
     def output_source(self, attribute: str) -> RoleName | None:  # noqa: ARG002 -- none has any
         return None
-
-    def attribute(self, name: str) -> Declared:
-        return Declared(name)
 
 
 @dataclass

@@ -102,6 +102,11 @@ class Reader(Protocol):
 
     def hard_ancestors(self, node_roles: Collection[NodeRoleId]) -> set[NodeRoleId]: ...
 
+    def compare_counters(self) -> list[str]:
+        """The slow reconciler: node-roles whose counters do not agree with their edges, one
+        sentence each. Reads the whole graph; a difference is a bug."""
+        ...
+
     # -- nouns -------------------------------------------------------------------------------------
 
     def deployment(self, name_or_id: str | DeploymentId) -> Deployment:

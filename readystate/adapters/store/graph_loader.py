@@ -17,7 +17,7 @@ from readystate.adapters.store.mapping import (
 )
 from readystate.adapters.store.secrets import Seal
 from readystate.adapters.store.tables import node_roles, nodes, runs
-from readystate.adapters.store.values import Book, LayeredValues, Layers, load_layers
+from readystate.adapters.store.values import Book, LayeredValues, Settings, load_settings
 from readystate.domain.deployment import Deployment
 from readystate.domain.graph import Edge, Graph, Hold
 from readystate.domain.ids import DeploymentId, NodeId, NodeRoleId, RoleName, RunId
@@ -62,7 +62,7 @@ def load_graph(connection: Connection, units: Collection[Unit], books: Books, se
     graph = filler.graph
     graph.holds = {(hold.scope, hold.subject_id): hold for hold in read_holds(connection)}
     graph.values = LayeredValues(
-        load_layers(connection, graph.nodes, graph.focus, seal),
+        load_settings(connection, graph.nodes, graph.focus, seal),
         filler.books,
         graph.ancestry,
     )
@@ -84,7 +84,7 @@ class _Filler:
         self.books: dict[DeploymentId, Book] = {}
         self.graph = Graph(
             books=self.books,
-            values=LayeredValues(Layers(seal), {}, {}),
+            values=LayeredValues(Settings(seal), {}, {}),
             ancestry=ancestry_of(deployments),
         )
         self.graph.read_outputs = _parsed_outputs()

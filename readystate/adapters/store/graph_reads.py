@@ -5,6 +5,7 @@ from typing import Any
 
 from readystate.adapters.store.graph_loader import load_graph, read_edges
 from readystate.adapters.store.mapping import unit_of
+from readystate.adapters.store.reconciler import compare_counters
 from readystate.adapters.store.snapshot import Snapshot
 from readystate.adapters.store.values import Book
 from readystate.domain.graph import Edge, Graph
@@ -42,6 +43,9 @@ class GraphReads(Snapshot):
         return read_edges(
             connection, "WHERE parent_id IN ?ids AND is_cross", connection.ids(parents)
         )
+
+    def compare_counters(self) -> list[str]:
+        return compare_counters(self._connection)
 
     def edges_among(self, node_roles: Collection[NodeRoleId]) -> list[Edge]:
         ids = self._connection.ids(node_roles)

@@ -210,7 +210,7 @@ def node_of(row: Row, macs: Sequence[str], instant: ReadInstant) -> Node:
         vendor=row[9],
         model=row[10],
         macs=tuple(macs),
-        bmc=_bmc_of(row[11]),
+        bmc=bmc_of(row[11]),
         admin_address=row[12],
         ssh_port=row[13],
         ssh_host_key=row[14],
@@ -243,7 +243,7 @@ def node_row(node: Node, node_id: int) -> Row:
     )
 
 
-def _bmc_of(text: str) -> tuple[BmcAccess, ...]:
+def bmc_of(text: str) -> tuple[BmcAccess, ...]:
     return () if text == "[]" else tuple(BmcAccess(*item) for item in json.loads(text))
 
 

@@ -9,7 +9,7 @@ from readystate.adapters.store.graph_loader import (
     read_deployments,
     read_nodes,
 )
-from readystate.adapters.store.mapping import deployment_of, node_role_of
+from readystate.adapters.store.mapping import bmc_of, deployment_of, node_role_of
 from readystate.adapters.store.snapshot import Snapshot
 from readystate.domain.deployment import Deployment
 from readystate.domain.errors import NotFound
@@ -61,6 +61,16 @@ class NounReads(Snapshot):
                 self._connection.words(macs),
             )
         return found
+
+    def nodes_with_bmc(self, addresses: Collection[str]) -> dict[str, str]:
+        wanted = set(addresses)
+        rows = self._connection.fetch("SELECT name, bmc FROM nodes WHERE bmc <> '[]' ORDER BY id")
+        return {
+            access.address: name
+            for name, text in rows
+            for access in bmc_of(text)
+            if access.address in wanted
+        }
 
     def nodes(
         self, *, deployment: DeploymentId | None = None, after: int = 0, limit: int = 1000
