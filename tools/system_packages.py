@@ -14,6 +14,8 @@ NEEDED = {
     "ipmipower": "freeipmi-tools",
     "ipmi_sim": "openipmi",
     "postgres": "postgresql",
+    "ssh": "openssh-client",
+    "sshd": "openssh-server",
 }
 
 

@@ -1,6 +1,7 @@
 """The script jig against a simulated machine and against OpenSSH's own server: one contract."""
 
 import contextlib
+import getpass
 import os
 import re
 import subprocess
@@ -51,6 +52,7 @@ TEST_SCRIPTS = {
     "secret": "say('password is ' + INPUT['password'])\nanswer(outputs={})",
     "undecided": "answer(outputs={})",
     "long": "print('x' * 2_000_000)",
+    "talks": "for n in range(6000): say(f'line {n}')\nanswer(outputs={})",
     "argv": "import sys\nanswer(outputs={'argv': sys.argv})",
 }
 
@@ -128,6 +130,7 @@ def openssh_peer(jig: ScriptJig, folder: Path) -> Iterator[Peer]:
     (root / "etc/os-release").write_text('ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian 12"\n')
     (root / "etc/hostname").write_text("node-7\n")
     (root / "etc/machine-id").write_text("0" * 32 + "\n")
+    jig.connections.user = getpass.getuser()
     with openssh_server(folder, public_key_line(jig.connections.identity)) as server:
 
         def read(path: str) -> str:
@@ -316,6 +319,16 @@ def test_script_that_misbehaves_has_failed(peer: Peer, script: str, what: str, w
     assert why in error.why
 
 
+def test_log_of_a_script_that_never_stops_talking_is_cut(peer: Peer) -> None:
+    context = peer.context()
+    outcome = peer.jig.run(peer.ticket("talks"), context)
+
+    assert Succeeded({}) == outcome
+    assert 5001 == len(context.lines)
+    assert "line 4999" == context.lines[-2]
+    assert "not kept" in context.lines[-1]
+
+
 def test_check_without_a_verdict_has_failed(peer: Peer) -> None:
     error = error_of(peer.jig.check(peer.ticket("undecided"), peer.context()))
 
@@ -361,6 +374,25 @@ def test_stop_kills_what_a_lost_worker_left_behind(
 
     assert not worker.is_alive()
     assert_dead(peer, context)
+
+
+def test_attempt_after_a_broken_connection_first_kills_what_still_runs(peer: Peer) -> None:
+    first, second = peer.context(), peer.context()
+
+    async def break_connection() -> None:
+        peer.jig.connections.drop(peer.node)
+
+    def breaker() -> None:
+        if first.line_came.wait(10):
+            peer.jig.connections.submit(break_connection())
+
+    threading.Thread(target=breaker).start()
+    error = error_of(peer.jig.run(peer.ticket("sleeps"), first))
+    outcome = peer.jig.run(peer.ticket("echo"), second)
+
+    assert isinstance(error, Unreachable)
+    assert isinstance(outcome, Succeeded)
+    assert_dead(peer, first)
 
 
 def assert_dead(peer: Peer, context: RecordingContext) -> None:
@@ -432,6 +464,23 @@ def test_idle_connection_is_closed(peer: Peer) -> None:
     peer.jig.run(peer.ticket("echo"), peer.context())
 
     wait_for(lambda: not peer.jig.connections._kept, timeout_s=5)
+
+
+def test_connections_are_bounded_and_the_longest_idle_goes_first(jig: ScriptJig) -> None:
+    jig.connections.limit = 2
+    with simulated_lab() as lab:
+        lab.api.ssh_key = public_key_line(jig.connections.identity)
+        peers = []
+        for number in range(3):
+            machine, bmc = lab.add_machine()
+            lab.boot(bmc)
+            node = node_view(machine.ssh_address, machine.ssh_port)
+            peers.append(Peer(replace(node, id=NodeId(number)), "/", jig, None))
+        wait_for(lambda: len(lab.api.told("inventory")) == 3)
+        outcomes = [jig.run(peer.ticket("echo"), peer.context()) for peer in peers]
+
+        assert all(isinstance(outcome, Succeeded) for outcome in outcomes)
+        assert [NodeId(1), NodeId(2)] == list(jig.connections._kept)
 
 
 def test_nothing_listening_is_unreachable(jig: ScriptJig) -> None:

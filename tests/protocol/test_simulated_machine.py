@@ -257,3 +257,119 @@ def test_crash_is_a_reboot_that_the_bmc_did_not_order(lab: SimulatedLab, key_fil
     wait_for(lambda: machine.ledger.boots["disk"] == 2 and machine.state is MachineState.RUNNING)
 
     assert (0, 1) == (bmc.ledger.resets, machine.ledger.crashes)
+
+
+def test_machine_that_found_nothing_tries_again_and_finds_the_api(lab: SimulatedLab) -> None:
+    machine, bmc = lab.add_machine()
+    lab.api.mode = ""
+    lab.boot(bmc)
+    wait_for(lambda: machine.state is MachineState.NOTHING_BOOTED)
+    lab.api.mode = "discovery"
+    wait_for(lambda: lab.api.told("inventory"))
+
+    assert 1 == bmc.ledger.boots
+
+
+def test_callback_is_repeated_while_the_api_is_not_well(lab: SimulatedLab) -> None:
+    machine, bmc = lab.add_machine()
+    lab.api.refuse = {"inventory": 503}
+    lab.boot(bmc)
+    wait_for(lambda: machine.state is MachineState.LIVE_IMAGE)
+    time.sleep(0.1)
+    lab.api.refuse = {}
+    wait_for(lambda: lab.api.told("inventory"))
+
+
+def test_refused_token_is_not_tried_again(lab: SimulatedLab) -> None:
+    machine, bmc = lab.add_machine()
+    lab.api.refuse = {"inventory": 401}
+    lab.boot(bmc)
+    wait_for(lambda: any("HTTP 401" in line for line in machine.console_lines))
+    lab.api.refuse = {}
+    time.sleep(0.3)
+
+    assert [] == lab.api.told("inventory")
+    assert MachineState.LIVE_IMAGE is machine.state
+
+
+def test_kernel_of_another_kind_runs_nothing_of_ours(lab: SimulatedLab) -> None:
+    machine, bmc = lab.add_machine()
+    lab.api.mode = "rescue"
+    lab.boot(bmc)
+    wait_for(lambda: any("'rescue'" in line for line in machine.console_lines))
+
+    assert machine.system is None
+
+
+def test_first_boot_that_was_cut_short_is_told_at_the_next(
+    lab: SimulatedLab, key_file: Path
+) -> None:
+    machine, bmc = lab.add_machine()
+    lab.api.plan, lab.api.mode = install_plan(machine, lab.api.ssh_key), "install"
+    lab.api.refuse = {"first-boot": 503}
+    lab.boot(bmc)
+    wait_for(lambda: machine.state is MachineState.RUNNING)
+    lab.do(bmc.power_off())
+    lab.api.refuse = {}
+    lab.boot(bmc, BootDevice.DISK)
+    wait_for(lambda: lab.api.told("first-boot"))
+
+    assert 1 == len(machine.ledger.installs)
+
+
+def test_reset_in_the_middle_of_the_install_starts_it_over(key_file: Path) -> None:
+    with simulated_lab(pace=1) as lab:
+        machine, bmc = lab.add_machine()
+        bmc.boot_order = (BootDevice.PXE, BootDevice.DISK)
+        lab.api.plan, lab.api.mode = install_plan(machine, lab.api.ssh_key, wipe="any"), "install"
+        lab.boot(bmc)
+        wait_for(lambda: machine.ledger.wipes)
+        lab.do(bmc.reset())
+        wait_for(lambda: machine.ledger.installs)
+        lab.api.mode = "local"
+        wait_for(lambda: lab.api.told("first-boot"))
+
+        assert 2 == len(machine.ledger.wipes)
+        assert 1 == len(machine.ledger.installs)
+
+
+def test_button_stops_a_system_and_not_firmware(lab: SimulatedLab) -> None:
+    machine, bmc = lab.add_machine()
+    lab.boot(bmc, BootDevice.BIOS_SETUP)
+    wait_for(lambda: machine.state is MachineState.SETUP)
+    lab.do(machine.shut_down())
+    in_setup = machine.is_on
+    lab.boot(bmc)
+    wait_for(lambda: lab.api.told("inventory"))
+    lab.do(machine.shut_down())
+
+    assert in_setup
+    assert not machine.is_on
+
+
+def test_reset_of_a_machine_that_is_off_is_refused(lab: SimulatedLab) -> None:
+    machine, _ = lab.add_machine()
+
+    with pytest.raises(ValueError, match="is off"):
+        lab.do(machine.reset())
+
+
+def test_sensors_tell_a_running_machine_from_one_that_is_off(lab: SimulatedLab) -> None:
+    machine, bmc = lab.add_machine()
+    off = machine.sensors()
+    lab.boot(bmc)
+    wait_for(lambda: machine.state is MachineState.LIVE_IMAGE)
+    on = machine.sensors()
+
+    assert ["CPU1 Temp", "Fan1", "Inlet Temp", "PSU1 Power"] == sorted(on)
+    assert 0.0 == off["Fan1"]
+    assert on["CPU1 Temp"] > off["CPU1 Temp"]
+    assert on["PSU1 Power"] > off["PSU1 Power"]
+
+
+def test_poweroff_by_the_system_itself(lab: SimulatedLab, key_file: Path) -> None:
+    machine, bmc = lab.add_machine()
+    lab.boot(bmc)
+    wait_for(lambda: lab.api.told("inventory"))
+    ssh(machine, key_file, "systemctl", "poweroff")
+    wait_for(lambda: not machine.is_on)

@@ -70,13 +70,9 @@ class SimulatedMachine:
         *,
         ssh_address: str,
         ssh_port: int = 22,
-        pace: float | None = None,
     ) -> None:
         self._hardware = hardware
-        # A machine may have its own pace, on the lab's one HTTP client.
-        self._network = (
-            network if pace is None else BootNetwork(network.http, network.boot_url, pace)
-        )
+        self._network = network
         self.ssh_address = ssh_address
         self.ssh_port = ssh_port
         self.state = MachineState.OFF

@@ -23,7 +23,6 @@ LIMIT = 512
 CONNECT_TIMEOUT_S = 10.0
 LOGIN_TIMEOUT_S = 20.0
 KEEPALIVE_S = 15.0  #: three silent ones and a connection is lost, long before TCP would say so
-USER = "root"
 #: Cheapest first for this library; every OpenSSH since 6.5 has one of each.
 CIPHERS = ("aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes256-ctr")
 KEY_EXCHANGES = ("curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256")
@@ -67,6 +66,7 @@ class _Guard(asyncssh.SSHClient):
 @dataclass
 class NodeConnections:
     identity: asyncssh.SSHKey
+    user: str = "root"
     idle_s: float = IDLE_S
     limit: int = LIMIT
     _kept: dict[NodeId, Connection] = field(default_factory=dict)
@@ -188,7 +188,7 @@ class NodeConnections:
     def _shared_options(self) -> asyncssh.SSHClientConnectionOptions:
         if self._options is None:
             self._options = asyncssh.SSHClientConnectionOptions(
-                username=USER,
+                username=self.user,
                 client_keys=[self.identity],
                 known_hosts=([], [], []),  # none is known by itself: the guard is asked
                 preferred_auth="publickey",
@@ -213,7 +213,7 @@ def _same_key(left: str, right: str) -> bool:
 #: First match wins: the library's error, our family, what to say, what to do.
 ERRORS: tuple[tuple[type[Exception], type[WorkError], str, str], ...] = (
     (asyncssh.PermissionDenied, Refused, "ssh refused our key",
-     "see that our public key is in root's authorized_keys on the node"),
+     "see that our public key is in the node's authorized_keys"),
     (asyncssh.HostKeyNotVerifiable, Refused, "the ssh host key is not the pinned one",
      "if the node was reinstalled by someone else, reinstall it or clear its pinned host key"),
     (asyncssh.KeyExchangeFailed, Unsupported, "no ssh algorithm in common", ""),

@@ -33,6 +33,7 @@ KILL_TIMEOUT_S = 30.0
 STOP_ROUNDS = 5
 MAX_ANSWER_BYTES = 1024 * 1024
 MAX_LINE_CHARACTERS = 2000
+MAX_LOG_LINES = 5000
 TAIL_LINES = 8  #: of stderr, quoted when a script fails
 
 
@@ -221,13 +222,16 @@ class ScriptJig:
     ) -> _Ended:
         """Until the script ends, is cancelled (raises Stopped) or takes too long (Failed)."""
         timeout_s = min(self.timeout_s, ticket.deadline_s)
-        ends_at = time.monotonic() + timeout_s
         context.check_stopped()
+        started_at = asked_at = time.monotonic()
         future = talk.start()
         try:
             while not follower.take(talk.mailbox, POLL_S):
-                context.check_stopped()
-                if time.monotonic() >= ends_at:
+                now = time.monotonic()
+                if now - asked_at >= POLL_S:  # not for each of a thousand log lines
+                    asked_at = now
+                    context.check_stopped()
+                if now - started_at >= timeout_s:
                     raise Failed(
                         f"{talk.node.name}: {ticket.argument} took longer than {timeout_s:g} s",
                         why=follower.tail(),
@@ -302,6 +306,7 @@ class _Follower:
     context: RunContext
     secrets: tuple[str, ...]
     _tail: list[str] = field(default_factory=list)
+    _count: int = 0
 
     def take(self, mailbox: "queue.SimpleQueue[_Mail | None]", wait_s: float) -> bool:
         """Handle what has come; True when the conversation is over."""
@@ -315,10 +320,16 @@ class _Follower:
             case _Learned(host_key=host_key):
                 self.context.remember({"ssh_host_key": host_key})
             case line:
-                shown = self.hide(line)
-                self._tail = [*self._tail[-TAIL_LINES + 1 :], shown]
-                self.context.log(shown)
+                self._note(self.hide(line))
         return False
+
+    def _note(self, line: str) -> None:
+        self._tail = [*self._tail[-TAIL_LINES + 1 :], line]
+        self._count += 1
+        if self._count <= MAX_LOG_LINES:
+            self.context.log(line)
+        elif self._count == MAX_LOG_LINES + 1:
+            self.context.log(f"(more than {MAX_LOG_LINES} lines: the rest is not kept)")
 
     def hide(self, text: str) -> str:
         for secret in self.secrets:
