@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from readystate.adapters.store.bulk import Row
 from readystate.adapters.store.connection import Connection
@@ -19,7 +19,7 @@ from readystate.adapters.store.secrets import Seal
 from readystate.adapters.store.tables import node_roles, nodes, runs
 from readystate.adapters.store.values import Book, LayeredValues, Settings, load_settings
 from readystate.domain.deployment import Deployment
-from readystate.domain.graph import Edge, Graph, Hold
+from readystate.domain.graph import Edge, Graph, Hold, RoleBook
 from readystate.domain.ids import DeploymentId, NodeId, NodeRoleId, RoleName, RunId
 from readystate.domain.node import Node
 from readystate.domain.node_role import NodeRole
@@ -83,7 +83,7 @@ class _Filler:
         self._reads: dict[tuple[DeploymentId, RoleName], frozenset[RoleName]] = {}
         self.books: dict[DeploymentId, Book] = {}
         self.graph = Graph(
-            books=self.books,
+            books=cast(dict[DeploymentId, RoleBook], self.books),
             values=LayeredValues(Settings(seal), {}, {}),
             ancestry=ancestry_of(deployments),
         )

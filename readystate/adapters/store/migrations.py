@@ -1,6 +1,7 @@
 """The schema's history: brings a database to this release's schema, and refuses any other."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -32,31 +33,33 @@ def upgrade(url: str, *, to: str = "head") -> None:
     SQLite file, and SchemaMismatch for a schema of a newer readystate.
 
     A SQLite file that holds something is copied beside itself first."""
-    if is_sqlite(url):
-        lock = WriteLock(sqlite_file(url))
-        try:
-            _upgrade(url, to)
-        finally:
-            lock.release()
-    else:
-        _upgrade(url, to)
+    _migrate(url, command.upgrade, to)
 
 
-def _upgrade(url: str, to: str) -> None:
+def downgrade(url: str, *, to: str) -> None:
+    """Back to an older schema; loses what only the newer one can hold. Raises as `upgrade` does."""
+    _migrate(url, command.downgrade, to)
+
+
+def _migrate(url: str, step: Callable[[Config, str], None], to: str) -> None:
+    lock = WriteLock(sqlite_file(url)) if is_sqlite(url) else None
     engine = open_engine(url, Access.MIGRATE)
     try:
         with translated(engine), engine.begin() as connection:
-            if not is_sqlite(url):
+            if lock is None:
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (WRITER_LOCK,))
             current = _revision(connection)
             _refuse_unknown(current)
-            if current is not None and current != _head():
-                _copy_beside(url, current)
+            target = _head() if to == "head" else to
+            if lock is not None and current not in (None, target):
+                _copy_beside(sqlite_file(url), str(current))
             config = _config()
             config.attributes["connection"] = connection
-            command.upgrade(config, to)
+            step(config, to)
     finally:
         engine.dispose()
+        if lock is not None:
+            lock.release()
 
 
 def check_schema(url: str) -> None:
@@ -120,11 +123,8 @@ def _head() -> str:
     return head
 
 
-def _copy_beside(url: str, revision: str) -> None:
-    """PostgreSQL undoes a failed migration; of SQLite's, the operator keeps a copy as well."""
-    if not is_sqlite(url):
-        return
-    path = sqlite_file(url)
+def _copy_beside(path: Path, revision: str) -> None:
+    """A failed migration is undone; the copy is for one that succeeds and is regretted."""
     copy = Path(f"{path}.before-{revision}")
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
         copy.chmod(0o600)
