@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from readystate.adapters.hammers.redfish.answers import http_error, transport_error
-from readystate.domain.errors import Busy, Refused, Unreachable, Unsupported, WorkError
+from readystate.domain.errors import Invalid, Refused, Unreachable, Unsupported, WorkError
 from readystate.ports.hammer import BmcEndpoint
 
 HTTPS_PORT = 443
@@ -170,12 +170,11 @@ class RedfishClient:
         error = http_error(
             self.address, "POST", path, answer.status, answer.body, self.busy_messages
         )
-        if isinstance(error, Refused) or answer.status == 400:
-            why = error.why
-            if "limit" in why.lower() or "maximum" in why.lower():  # Base SessionLimitExceeded
-                raise Busy(f"{self.address}: the BMC opens no session now", why=why)
-            raise Refused(
-                f"{self.address}: the BMC refused the login", why=why, hint="check the credentials"
+        if isinstance(error, Invalid):  # some services call a wrong password a bad request
+            error = Refused(
+                f"{self.address}: the BMC refused the login",
+                why=error.why,
+                hint="check the BMC credentials",
             )
         raise error
 

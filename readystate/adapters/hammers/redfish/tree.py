@@ -11,7 +11,6 @@ from readystate.adapters.hammers.redfish.client import RedfishClient
 from readystate.domain.errors import Failed, Unsupported
 
 Resource = dict[str, Any]
-_PAGES_LIMIT = 100
 
 
 class RedfishTree:
@@ -55,13 +54,13 @@ class RedfishTree:
 
     def _members_at(self, path: str) -> Iterator[Resource]:
         page = self.get_expanded(path)
-        for _ in range(_PAGES_LIMIT):
-            if page is None:
-                return
+        seen = {path}
+        while page is not None:
             yield from self.resolve(page.get("Members", ()))
             following = page.get("Members@odata.nextLink")
-            if not following:
+            if not isinstance(following, str) or following in seen:
                 return
+            seen.add(following)
             page = self.find_at(following)
 
     def resolve(self, references: object) -> Iterator[Resource]:
