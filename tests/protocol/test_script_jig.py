@@ -279,8 +279,8 @@ def test_unknown_mac_fails_and_names_it(peer: Peer) -> None:
 # -- the contract --------------------------------------------------------------------------------
 
 
-def test_script_sees_input_by_short_names_and_its_action(peer: Peer) -> None:
-    given = {"network/admin/prefix-length": 24}
+def test_script_sees_its_input_and_its_action(peer: Peer) -> None:
+    given = {"prefix_length": 24}
     context = peer.context()
     outcome = peer.jig.run(peer.ticket("echo.py", given), context)
 
@@ -406,7 +406,7 @@ def assert_dead(peer: Peer, context: RecordingContext) -> None:
 
 def test_secret_reaches_the_script_and_neither_log_nor_argv(peer: Peer) -> None:
     context = peer.context()
-    secrets = {"site/password": Secret("hunter22")}
+    secrets = {"password": Secret("hunter22")}
     outcome = peer.jig.run(peer.ticket("secret", secrets=secrets), context)
     argv = peer.jig.run(peer.ticket("argv", secrets=secrets), peer.context())
 

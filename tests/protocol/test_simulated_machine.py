@@ -107,10 +107,13 @@ def test_install_reboots_into_the_system_that_calls_home_once(
     wait_for(lambda: machine.ledger.boots["disk"] == 2 and machine.state is MachineState.RUNNING)
 
     assert ["ipxe", "install-started", "installed", "first-boot"] == names
+    assert first_boot["ssh"] == lab.api.told("installed")[0]["ssh"]
     assert "node-7" == first_boot["hostname"]
     assert machine.system is not None
     assert first_boot["boot_id"] != machine.system.boot_id
     assert 1 == len(lab.api.told("first-boot"))
+    assert "node-7\n" == machine.find_installed_file("/etc/hostname")
+    assert machine.find_installed_file("/etc/none") is None
     assert [machine.hardware.drives[0].serial] == machine.ledger.wipes
     assert [3] == [install.generation for install in machine.ledger.installs]
 
@@ -213,6 +216,7 @@ def test_power_cut_during_the_install_leaves_a_disk_that_does_not_boot(key_file:
         wait_for(lambda: machine.state is MachineState.NOTHING_BOOTED)
 
         assert [] == machine.ledger.installs
+        assert machine.find_installed_file("/etc/hostname") is None
         assert 1 == machine.ledger.power_cuts
         assert not machine.shelf.is_blank(machine.disks()[0])
         assert "disk: nothing to boot" in machine.console_lines

@@ -16,7 +16,7 @@ from readystate.lab.machines.boot_wire import (
 )
 from readystate.lab.machines.disks import DiskShelf, OsDisk
 from readystate.lab.machines.ledger import Install, MachineLedger
-from readystate.lab.machines.os_tree import installed_tree
+from readystate.lab.machines.os_tree import host_key_line, installed_tree
 from readystate.lab.machines.virtual_fs import File
 
 WIPE_S, COPY_S = 0.02, 0.2
@@ -107,7 +107,8 @@ async def install(
     boot_id: str,
     ssh: Mapping[str, Any],
 ) -> None:
-    """Carry out the node's install plan. `ssh` is where the live image answers meanwhile.
+    """Carry out the node's install plan. `ssh` is where this machine answers; what it tells at
+    the end has the new system's host key, so that it is known before its first boot.
 
     Raises InstallRefused when nothing was touched, ApiRefused and ApiSilent."""
     url, token = instructions.url, instructions.token
@@ -130,7 +131,7 @@ async def install(
     contents.is_bootable = True
     record = Install(disk.serial, plan["bootenv"], plan["hostname"], plan.get("generation"))
     machine.ledger.installs.append(record)
-    body = {"boot_id": boot_id, "ssh": ssh}
+    body = {"boot_id": boot_id, "ssh": {**ssh, "host_key": host_key_line(contents.entries)}}
     await network.call("POST", url + Callback.INSTALLED, token, body)
 
 

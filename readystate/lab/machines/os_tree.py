@@ -50,6 +50,13 @@ def _ssh_files(authorized_keys: list[str]) -> Entries:
     }
 
 
+def host_key_line(entries: Entries) -> str:
+    """The system's public host key as `ssh-ed25519 AAAA...`."""
+    entry = entries[HOST_KEY + ".pub"]
+    assert isinstance(entry, File)  # noqa: S101 written by _ssh_files
+    return " ".join(entry.content.decode().split()[:2])
+
+
 def live_tree(authorized_key: str) -> Entries:
     """The live image's files: in memory, new at every boot, host key included."""
     return (

@@ -144,6 +144,13 @@ class SimulatedMachine:
         volumes = self._firmware.volumes if isinstance(self._firmware, Chassis) else ()
         return os_disks(self.hardware, volumes)
 
+    def find_installed_file(self, path: str) -> str | None:
+        """The text of a file of the installed system, whether it runs or not; None if there is no
+        such file, or no system. For tests that ask the machine and not readystate."""
+        contents = self.shelf.find_bootable(self.disks())
+        files = VirtualFs(contents.entries) if contents is not None else None
+        return files.read_text(path) if files is not None and files.exists(path) else None
+
     def console(self, line: str) -> None:
         self.console_lines.append(line)
 

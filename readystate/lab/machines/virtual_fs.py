@@ -91,7 +91,7 @@ class VirtualFs:
         names = (
             key[len(prefix) :]
             for entries in (self.disk, self.memory)
-            for key in entries
+            for key in tuple(entries)  # a program in another thread may write meanwhile
             if key.startswith(prefix)
         )
         return sorted(name for name in names if "/" not in name)

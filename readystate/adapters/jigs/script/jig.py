@@ -24,7 +24,6 @@ from readystate.adapters.jigs.script.wire import (
 from readystate.domain.errors import Failed, Invalid, Stopped, Unreachable, WorkError
 from readystate.domain.ids import NodeRoleId
 from readystate.domain.outcome import CheckOutcome, Errored, NotDone, Outcome, Succeeded
-from readystate.domain.role import short_name
 from readystate.ports.jig import NodeView, RunContext, Ticket
 
 TIMEOUT_S = 600.0
@@ -195,9 +194,9 @@ class ScriptJig:
         name, script = self._load(ticket)
         if ticket.node_role_id in self._broken:
             self.stop(ticket, context)
-        secrets = {short_name(key): value.reveal() for key, value in ticket.secrets.items()}
-        given = {short_name(key): value for key, value in ticket.input.items()}
-        document = render_document(name=name, script=script, action=action, given=given | secrets)
+        secrets = {key: value.reveal() for key, value in ticket.secrets.items()}
+        given = {**ticket.input, **secrets}
+        document = render_document(name=name, script=script, action=action, given=given)
         command = run_command(self._marker(ticket.node_role_id), ticket.fence)
         talk = _Conversation(node, command, document, self.connections)
         follower = _Follower(context, tuple(value for value in secrets.values() if value))
@@ -236,7 +235,7 @@ class ScriptJig:
                         f"{talk.node.name}: {ticket.argument} took longer than {timeout_s:g} s",
                         why=follower.tail(),
                     )
-        except (Stopped, Failed):
+        except BaseException:  # whatever ends our following must end the script
             self._end_early(future, ticket, talk.node)
             raise
         try:

@@ -1,10 +1,15 @@
 """The jigs that need no node: noop, call, and the registry of all."""
 
+from pathlib import Path
+
+import asyncssh
 import pytest
 
 from readystate.adapters.jigs.call import CallJig
 from readystate.adapters.jigs.noop import NoopJig
-from readystate.adapters.jigs.registry import JigRegistry
+from readystate.adapters.jigs.registry import make_jigs
+from readystate.adapters.jigs.script import ScriptJig
+from readystate.adapters.jigs.script.connections import NodeConnections
 from readystate.adapters.jigs.script.wire import (
     Action,
     BadAnswer,
@@ -81,14 +86,13 @@ def test_function_without_a_check_is_unsupported() -> None:
     assert isinstance(outcome.error, Unsupported)
 
 
-def test_registry_finds_a_jig_or_says_what_there_is() -> None:
-    noop = NoopJig()
-    registry = JigRegistry({"noop": noop, "call": JIG})
+def test_registry_has_every_jig_under_the_name_that_annotations_use() -> None:
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    jigs = make_jigs(call=JIG, script=ScriptJig(NodeConnections(key), Path("scripts")))
 
-    assert noop is registry.get("noop")
-    with pytest.raises(Unsupported) as caught:
-        registry.get("nop")
-    assert "did you mean 'noop'?" == caught.value.hint
+    assert {"noop": NoopJig, "call": CallJig, "script": ScriptJig} == {
+        name: type(jig) for name, jig in jigs.items()
+    }
 
 
 @pytest.mark.parametrize(
