@@ -13,6 +13,9 @@ from tests.postgres import PostgresServer, start_server, stop_server
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Contracts are no test modules; without this a failed assert in one would not show its values.
+pytest.register_assert_rewrite("tests.contracts")
+
 # Wall-clock deadlines would make property tests depend on who else uses the machine. A run in CI
 # is repeatable; LONG=1 looks further, for longer, and elsewhere each time.
 settings.register_profile(

@@ -206,6 +206,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("phase <> 'done'"),
     )
 
+    op.create_index(
+        "ix_runs_working",
+        "runs",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("phase IN ('running', 'verifying', 'stopping')"),
+        postgresql_where=sa.text("phase IN ('running', 'verifying', 'stopping')"),
+    )
+
     op.create_table(
         "wakes",
         sa.Column("run_id", ID, autoincrement=False, nullable=False),

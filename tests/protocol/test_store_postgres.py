@@ -18,6 +18,7 @@ from readystate.adapters.store.sql_store import SqlStore
 from readystate.adapters.store.tables import metadata
 from readystate.ports.store import Transaction
 from tests.contracts.store_contract import StoreContract
+from tests.contracts.store_cost_contract import CostContract
 from tests.postgres import PostgresServer
 from tests.protocol.stores import StoreRig, add_node, add_site, book_for, open_rig
 
@@ -42,6 +43,10 @@ def rig(tmp_path: Path, database: str) -> Iterator[StoreRig]:
 
 
 class TestStoreOnPostgres(StoreContract):
+    pass
+
+
+class TestCostOnPostgres(CostContract):
     pass
 
 

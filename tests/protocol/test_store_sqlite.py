@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from readystate.domain.ids import RunId
 from readystate.domain.secret import Secret
 from readystate.ports.store import CredentialSet, Transaction
 from tests.contracts.store_contract import StoreContract
+from tests.contracts.store_cost_contract import CostContract
 from tests.protocol.stores import NOW, StoreRig, add_site, book_for, empty_sqlite, open_rig
 
 PLAIN = "correct-horse-battery"
@@ -41,6 +43,10 @@ def rig(tmp_path: Path, template: Path) -> Iterator[StoreRig]:
 
 
 class TestStoreOnSqlite(StoreContract):
+    pass
+
+
+class TestCostOnSqlite(CostContract):
     pass
 
 
@@ -144,6 +150,15 @@ def test_what_sqlite_cannot_do_is_a_store_error(rig: StoreRig) -> None:
 
     with pytest.raises(StoreError, match="not a database"):
         store.read(lambda reader: reader.deployments())
+
+
+def test_a_write_holds_the_lock_before_it_has_read_anything(rig: StoreRig) -> None:
+    def look(_tx: Transaction) -> None:
+        with closing(sqlite3.connect(rig.data_dir / "store.db", timeout=0)) as other:
+            other.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        rig.store.write(look, kind="look")
 
 
 def test_commits_are_synced_in_full_and_references_held(rig: StoreRig) -> None:

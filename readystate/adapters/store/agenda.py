@@ -61,8 +61,7 @@ class AgendaWrites(Changing):
 
     def working_runs(self) -> int:
         rows = self._connection.fetch(
-            "SELECT count(*) FROM runs WHERE phase <> 'done'"
-            " AND phase IN ('running', 'verifying', 'stopping')"
+            "SELECT count(*) FROM runs WHERE phase IN ('running', 'verifying', 'stopping')"
         )
         return int(rows[0][0])
 

@@ -232,6 +232,7 @@ runs = Table(
     Index(None, "node_role_id"),
     _partial("ix_runs_open_node_id", "node_id", where="phase <> 'done'"),
     _partial("ix_runs_open_node_role_id", "node_role_id", where="phase <> 'done'"),
+    _partial("ix_runs_working", "id", where="phase IN ('running', 'verifying', 'stopping')"),
 )
 
 run_inputs = Table("run_inputs", metadata, _id("run_id"), _words("input"))  # JSON
