@@ -120,6 +120,18 @@ def test_sessions_are_shared_and_given_back(rack: Rack, registry: HammerRegistry
     assert [] == rack.sessions_of(bmc).list()
 
 
+def test_what_is_learnt_of_a_machine_keeps_its_session(
+    rack: Rack, registry: HammerRegistry
+) -> None:
+    bmc = rack.bmcs[0]
+    for facts in ({}, {"vendor": "Dell"}, {"vendor": "Dell", "model": "R-640"}):
+        for endpoint in both(rack):
+            known = replace(endpoint, credential="site", **facts)
+            registry.hammers([known]).pick(PowerControl).read_power()
+
+    assert (1, 1) == (bmc.ledger.rakp_ended, len(rack.sessions_of(bmc).list()))
+
+
 def test_more_bmcs_than_are_kept_give_the_oldest_session_back(rack: Rack, clock: SetClock) -> None:
     registry = BmcHammerRegistry(clock=clock, quirks=QUIRKS, tls=TLS, keep=2)
     for bmc in rack.bmcs[:3]:

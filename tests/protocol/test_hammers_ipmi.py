@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
+import pyghmi.ipmi.sdr
 import pytest
 
 from readystate.adapters.hammers import rmcp_session
@@ -202,6 +203,15 @@ def test_a_one_shot_override_survives_a_bmc_that_restarts_during_the_cycle(
     boots = bmc.machine.boots  # type: ignore[attr-defined]
 
     assert BootDevice.PXE.value == boots[-1].order[0].value
+
+
+def test_one_bmc_s_sensors_are_not_taken_for_another_s(
+    one_bmc: tuple[Rack, VirtualBmc],
+) -> None:
+    _, bmc = one_bmc
+    assert ipmi_hammer(endpoint_of(bmc, "ipmi")).read_sensors()
+
+    assert {} == pyghmi.ipmi.sdr.shared_sdrs
 
 
 def test_threads_share_a_hammer(one_bmc: tuple[Rack, VirtualBmc]) -> None:

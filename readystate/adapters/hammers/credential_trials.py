@@ -28,14 +28,6 @@ class CredentialSet:
     password: Secret
 
 
-@dataclass(frozen=True)
-class Proven:
-    """An endpoint that let us in, and by which set."""
-
-    endpoint: BmcEndpoint
-    credential_set: str
-
-
 @dataclass
 class _Bmc:
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -66,9 +58,9 @@ class CredentialTrials:
         address: str,
         protocols: Mapping[str, int | None],
         credential_sets: Sequence[CredentialSet],
-    ) -> tuple[Proven, ...]:
-        """Log in at each protocol (with its port, None = its own); one result for each that let us
-        in, best first.
+    ) -> tuple[BmcEndpoint, ...]:
+        """Log in at each protocol (with its port, None = its own); one endpoint for each that let
+        us in, with the name of the set, in the order given.
 
         When none did, raises what the first one said. A refusal with sets left to try is Busy: the
         next pass, a minute later, goes on with the next set. Refused means that all of them were
@@ -80,7 +72,7 @@ class CredentialTrials:
                 hint="add one to the deployment's scope",
             )
         bmc = self._bmc(address)
-        proven: list[Proven] = []
+        proven: list[BmcEndpoint] = []
         errors: list[WorkError] = []
         with bmc.lock:
             for protocol, port in protocols.items():
@@ -112,9 +104,16 @@ class CredentialTrials:
         protocol: str,
         port: int | None,
         credential_sets: Sequence[CredentialSet],
-    ) -> Proven:
+    ) -> BmcEndpoint:
         candidate = self._candidate(bmc, address, protocol, credential_sets)
-        endpoint = BmcEndpoint(address, protocol, candidate.username, candidate.password, port=port)
+        endpoint = BmcEndpoint(
+            address,
+            protocol,
+            candidate.username,
+            candidate.password,
+            port=port,
+            credential=candidate.name,
+        )
         try:
             self._try_login(endpoint)
         except Refused as error:
@@ -125,7 +124,7 @@ class CredentialTrials:
             raise self._verdict(bmc, address, protocol, credential_sets, why) from error
         bmc.proven[protocol] = candidate.name
         bmc.refused.pop(protocol, None)
-        return Proven(endpoint, candidate.name)
+        return endpoint
 
     def _candidate(
         self, bmc: _Bmc, address: str, protocol: str, credential_sets: Sequence[CredentialSet]

@@ -75,12 +75,16 @@ class BmcHammerRegistry:
         return sorted(endpoints, key=rank)  # stable
 
     def _get(self, endpoint: BmcEndpoint) -> AnyHammer:
+        # What is learnt about a machine changes its quirks and not its session.
+        key = replace(endpoint, vendor="", model="", firmware="", credential="")
         surplus: AnyHammer | None = None
         with self._lock:
-            hammer = self._kept.get(endpoint)
+            hammer = self._kept.get(key)
             if hammer is None:
-                hammer = self._kept[endpoint] = self._make(endpoint)
-            self._kept.move_to_end(endpoint)
+                hammer = self._kept[key] = self._make(endpoint)
+            elif endpoint.vendor:
+                hammer.learn(Machine(endpoint.vendor, endpoint.model, endpoint.firmware))
+            self._kept.move_to_end(key)
             if len(self._kept) > self._keep:
                 _, surplus = self._kept.popitem(last=False)
         if surplus is not None:

@@ -84,6 +84,10 @@ class IpmiHammer:
     def close(self) -> None:
         self._session.close()
 
+    def learn(self, machine: Machine) -> None:
+        """What the machine is decides how it must be treated."""
+        self._quirks = self._quirks_of(machine)
+
     # -- power ---------------------------------------------------------------------------------
 
     def read_power(self) -> PowerState:
@@ -203,7 +207,7 @@ class IpmiHammer:
             uuid=inventory.uuid,
             firmware=inventory.bmc_version,
         )
-        self._quirks = self._quirks_of(Machine(identity.vendor, identity.model, identity.firmware))
+        self.learn(Machine(identity.vendor, identity.model, identity.firmware))
         return identity
 
     def set_identify_light(self, *, on: bool) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pyghmi.ipmi.sdr
 from pyghmi.constants import Health
 from pyghmi.ipmi.command import Command
 from pyghmi.ipmi.events import EventHandler
@@ -24,6 +25,18 @@ from readystate.ports.hammer import LogEntry, SensorReading
 _READ_FRU = (0x0A, 0x11)
 _REQUEST_TOO_LONG, _TOO_MANY_BYTES = 0xC8, 0xCA
 _UNITS = {"°C": "C", "C": "C", "RPM": "RPM", "W": "W", "V": "V", "A": "A", "% ": "%", "%": "%"}
+
+
+class _ForgetfulDict(dict[Any, Any]):
+    """Keeps nothing."""
+
+    def __setitem__(self, key: object, value: object) -> None:
+        pass
+
+
+# pyghmi shares sensor descriptions between all BMCs of one product and firmware, although two of
+# them may hold different boards and power supplies. Each BMC shall tell its own.
+pyghmi.ipmi.sdr.shared_sdrs = _ForgetfulDict()
 
 
 class _SessionForPyghmi:

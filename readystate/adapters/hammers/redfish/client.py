@@ -121,7 +121,7 @@ class RedfishClient:
             self._disconnect()
 
     def disconnect(self) -> None:
-        """Close the connection and keep the login, to spare file descriptors."""
+        """Close the connection and keep the login."""
         with self._lock:
             self._disconnect()
 

@@ -82,8 +82,11 @@ class RedfishHammer:
     def close(self) -> None:
         self._client.close()
 
-    def disconnect(self) -> None:
-        self._client.disconnect()
+    def learn(self, machine: Machine) -> None:
+        """What the machine is decides how it must be treated."""
+        self._firmware = machine.firmware or self._firmware
+        self._quirks = self._quirks_of(machine)
+        self._obey_quirks()
 
     # -- power ---------------------------------------------------------------------------------
 
@@ -302,10 +305,7 @@ class RedfishHammer:
         )
 
     def _learn(self, system: Resource) -> None:
-        """What the machine is decides how it must be treated."""
-        machine = Machine(text(system, "Manufacturer"), text(system, "Model"), self._firmware)
-        self._quirks = self._quirks_of(machine)
-        self._obey_quirks()
+        self.learn(Machine(text(system, "Manufacturer"), text(system, "Model"), self._firmware))
 
     def _obey_quirks(self) -> None:
         self._tree.use_expand = self._quirks.redfish_expand

@@ -47,13 +47,15 @@ class StorageAccess:
         self._ordered: dict[str, set[_Order]] = {}  # by controller, while a change waits
 
     def read(self, system: Resource) -> list[StorageState]:
-        return [self._state(unit) for unit in read_storage_units(self._tree, system)]
+        open_tasks = self._open_tasks()
+        units = read_storage_units(self._tree, system)
+        return [self._state(unit, open_tasks) for unit in units]
 
     def stage_volume(
         self, system: Resource, controller: str, *, name: str, raid_type: str, drives: Sequence[str]
     ) -> None:
         unit = self._unit(system, controller)
-        state = self._state(unit)
+        state = self._state(unit, self._open_tasks())
         order = (name, raid_type, tuple(sorted(drives)))
         if any(_order_of(volume) == order for volume in state.volumes):
             return
@@ -81,7 +83,7 @@ class StorageAccess:
         volumes = list(self._tree.members(unit, "Volumes"))
         doomed = next((item for item in volumes if text(item, "Id") == volume_id), None)
         order = ("", "", (volume_id,))
-        if doomed is None or self._is_ordered(self._state(unit), order):
+        if doomed is None or self._is_ordered(self._state(unit, self._open_tasks()), order):
             return  # gone already, or about to be: which is what was asked
         answer = self._tree.client.delete(
             str(doomed["@odata.id"]), _apply_on_reset(self._volumes(unit))
@@ -96,7 +98,7 @@ class StorageAccess:
 
     # -- reading -------------------------------------------------------------------------------
 
-    def _state(self, unit: Resource) -> StorageState:
+    def _state(self, unit: Resource, open_tasks: Sequence[str]) -> StorageState:
         volumes = [
             volume
             for volume in self._tree.resolve(_inline(unit, "Volumes", self._tree))
@@ -125,16 +127,24 @@ class StorageAccess:
             controller=controller,
             drives=tuple(drives),
             volumes=tuple(_volume(volume) for volume in volumes),
-            pending=self._is_pending(controller, unit, volumes),
+            pending=self._is_pending(controller, unit, volumes, open_tasks),
         )
 
-    def _is_pending(self, controller: str, unit: Resource, volumes: list[Resource]) -> bool:
+    def _is_pending(
+        self,
+        controller: str,
+        unit: Resource,
+        volumes: list[Resource],
+        open_tasks: Sequence[str],
+    ) -> bool:
         if any(volume.get("Operations") for volume in volumes):
             return True
         settings = link(unit, "@Redfish.Settings", "SettingsObject")
         if settings and (self._tree.find_at(settings) or {}).get("Volumes"):
             return True
-        return self._is_monitor_open(controller) or self._has_open_task(unit)
+        # Services name a task's target in different properties, so any mention of it counts.
+        about = f"{link(unit).rstrip('/')}/"
+        return self._is_monitor_open(controller) or any(about in task for task in open_tasks)
 
     # -- changing ------------------------------------------------------------------------------
 
@@ -182,7 +192,7 @@ class StorageAccess:
         is_done: Callable[[StorageState], bool],
     ) -> None:
         def is_staged() -> bool:
-            now = self._state(self._unit(system, controller))
+            now = self._state(self._unit(system, controller), self._open_tasks())
             return now.pending or is_done(now)
 
         if not is_seen_within(_STAGED_WITHIN_S, is_staged, pause=self._pause):
@@ -221,18 +231,16 @@ class StorageAccess:
             self._monitors[controller] = still_open
         return bool(still_open)
 
-    def _has_open_task(self, unit: Resource) -> bool:
-        """Whether the service lists an unfinished task or job about this controller, whoever
-        ordered it. Services name the target in different properties, so any mention counts."""
-        root = self._tree.root()
-        about = f"{link(unit).rstrip('/')}/"
+    def _open_tasks(self) -> list[str]:
+        """The unfinished tasks and jobs that the service lists, whoever ordered them, as text."""
+        found = []
         for service, collection in (("Tasks", "Tasks"), ("JobService", "Jobs")):
-            holder = self._tree.find(root, service) or {}
+            holder = self._tree.find(self._tree.root(), service) or {}
             for task in self._tree.members(holder, collection):
                 state = text(task, "TaskState", "JobState")
-                if state and state not in _ENDED_TASKS and about in json.dumps(task):
-                    return True
-        return False
+                if state and state not in _ENDED_TASKS:
+                    found.append(json.dumps(task))
+        return found
 
 
 def raid_type_of(volume: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from readystate.adapters.hammers.redfish.client import RedfishClient
-from readystate.domain.errors import Failed, Unsupported
+from readystate.domain.errors import Failed, Invalid, Unsupported
 
 Resource = dict[str, Any]
 
@@ -19,6 +19,7 @@ class RedfishTree:
         # Both from quirks, set by the hammer once it knows the machine:
         self.use_expand = True
         self.absent_despite_500 = ""
+        self._can_expand = True
 
     def root(self) -> Resource:
         return self.client.root()
@@ -44,8 +45,15 @@ class RedfishTree:
 
     def get_expanded(self, path: str) -> Resource | None:
         """One resource, with what it links to inline where the service can; None if absent."""
-        resource = self.find_at(path + self._expand_query())
-        return self.find_at(path) if resource is None and self._expand_query() else resource
+        query = self._expand_query()
+        if query:
+            try:
+                return self.get(path + query)
+            except (Unsupported, Invalid, Failed):
+                plain = self.find_at(path)
+                self._can_expand = plain is None  # advertised, and not there
+                return plain
+        return self.find_at(path)
 
     def members(self, holder: Mapping[str, Any], *names: str) -> list[Resource]:
         """All members of the collection behind a link, each whole. Empty when there is none."""
@@ -80,7 +88,7 @@ class RedfishTree:
 
     def _expand_query(self) -> str:
         """The cheapest query that the service advertises for its subordinate resources."""
-        if not self.use_expand:
+        if not (self.use_expand and self._can_expand):
             return ""
         features = self.root().get("ProtocolFeaturesSupported")
         expand = features.get("ExpandQuery") if isinstance(features, Mapping) else None

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from readystate.adapters.hammers.credential_trials import CredentialSet, CredentialTrials, Proven
+from readystate.adapters.hammers.credential_trials import CredentialSet, CredentialTrials
 from readystate.domain.errors import Busy, Refused, Unreachable, WorkError
 from readystate.domain.secret import Secret
 from readystate.ports.hammer import BmcEndpoint
@@ -39,7 +39,7 @@ class Bench:
 
     def prove(self, protocols: dict[str, int | None] | None = None) -> list[tuple[str, str]]:
         found = self.trials.prove(BMC, protocols or dict(BOTH), SETS)
-        return [(item.endpoint.protocol, item.credential_set) for item in found]
+        return [(item.protocol, item.credential) for item in found]
 
     def wait(self, seconds: float = 60) -> None:
         self.at += timedelta(seconds=seconds)
@@ -54,8 +54,8 @@ def test_the_first_set_that_works_proves_every_protocol() -> None:
 def test_a_proven_endpoint_can_be_used() -> None:
     found = Bench({"redfish": "site"}).trials.prove(BMC, {"redfish": 8443}, SETS)
 
-    endpoint = BmcEndpoint(BMC, "redfish", "site", Secret("pw-site"), port=8443)
-    assert (Proven(endpoint, "site"),) == found
+    site = Secret("pw-site")
+    assert (BmcEndpoint(BMC, "redfish", "site", site, port=8443, credential="site"),) == found
 
 
 def test_after_a_refusal_nothing_touches_the_bmc_for_a_minute() -> None:
