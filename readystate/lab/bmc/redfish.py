@@ -129,6 +129,8 @@ class RedfishServer:
         for handshake in self._handshakes:
             handshake.cancel()
         await asyncio.gather(*self._handshakes, return_exceptions=True)
+        for face in self._faces:
+            face.cut()  # else each kept connection would be waited for
         await asyncio.gather(*(face.http.shutdown(SHUTDOWN_S) for face in self._faces))
 
     def _accept(self, face: _Face) -> None:

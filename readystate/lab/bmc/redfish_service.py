@@ -56,9 +56,10 @@ def done(service: RedfishService, key: str = "Success") -> Answer:
 
 
 def accepted(service: RedfishService, task: Task) -> Answer:
-    """202: the work goes on as a task, whose monitor `Location` leads to."""
-    location = service.personality.task_monitor_path(task.id)
-    return Answer(202, task_body(service, task), {"Location": location})
+    """202: the work goes on as a task, whose monitor `Location` leads to.
+
+    No body, as from iDRAC: some clients follow the task in a body rather than the monitor."""
+    return Answer(202, None, {"Location": service.personality.task_monitor_path(task.id)})
 
 
 def task_body(service: RedfishService, task: Task) -> Body:
