@@ -9,23 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from readystate.domain.errors import Busy, Refused, WorkError
-from readystate.domain.secret import Secret
 from readystate.ports.clock import Clock
 from readystate.ports.hammer import BmcEndpoint
+from readystate.ports.store import CredentialSet
 
 REFUSAL_WAIT_S = 60.0
 
 #: Logs in at the endpoint and reads something: raises the work families of the hammers.
 TryLogin = Callable[[BmcEndpoint], None]
-
-
-@dataclass(frozen=True)
-class CredentialSet:
-    """One user and password, known by a name in every message and record."""
-
-    name: str
-    username: str
-    password: Secret
 
 
 @dataclass
@@ -59,32 +50,47 @@ class CredentialTrials:
         protocols: Mapping[str, int | None],
         credential_sets: Sequence[CredentialSet],
     ) -> tuple[BmcEndpoint, ...]:
-        """Log in at each protocol (with its port, None = its own); one endpoint for each that let
-        us in, with the name of the set, in the order given.
-
-        When none did, raises what the first one said. A refusal with sets left to try is Busy: the
-        next pass, a minute later, goes on with the next set. Refused means that all of them were
-        refused; a later call begins a new round. Nothing touches the BMC within the minute, except
-        with the set that worked last."""
+        """`prove_endpoints` for each protocol (with its port, None = its own) and each set."""
         if not credential_sets:
             raise Refused(
                 f"{address}: no credential sets for this BMC",
                 hint="add one to the deployment's scope",
             )
-        bmc = self._bmc(address)
+        return self.prove_endpoints(
+            [
+                BmcEndpoint(
+                    address, protocol, item.username, item.password, port, credential=item.name
+                )
+                for protocol, port in protocols.items()
+                for item in credential_sets
+            ]
+        )
+
+    def prove_endpoints(self, endpoints: Sequence[BmcEndpoint]) -> tuple[BmcEndpoint, ...]:
+        """Log in at each protocol of one BMC, with the sets (`credential`) in the order given; one
+        endpoint for each protocol that let us in.
+
+        When none did, raises what the first one said. A refusal with sets left to try is Busy: the
+        next pass, a minute later, goes on with the next set. Refused means that all of them were
+        refused; a later call begins a new round. Nothing touches the BMC within the minute, except
+        with the set that worked last."""
+        if not endpoints:
+            raise Refused("no protocol of a BMC to try", hint="scan for the BMC first")
+        by_protocol: dict[str, dict[str, BmcEndpoint]] = {}
+        for endpoint in endpoints:
+            by_protocol.setdefault(endpoint.protocol, {})[endpoint.credential] = endpoint
         proven: list[BmcEndpoint] = []
         errors: list[WorkError] = []
+        bmc = self._bmc(endpoints[0].address)
         with bmc.lock:
-            for protocol, port in protocols.items():
+            for candidates in by_protocol.values():
                 try:
-                    proven.append(self._prove_one(bmc, address, protocol, port, credential_sets))
+                    proven.append(self._prove_one(bmc, candidates))
                 except WorkError as error:
                     errors.append(error)
-        if proven:
-            return tuple(proven)
-        if errors:
+        if not proven:
             raise errors[0]
-        raise Refused(f"{address}: no protocol to try", hint="scan the BMC first")
+        return tuple(proven)
 
     def forget(self, address: str) -> None:
         """Drop what is remembered of a BMC, for instance after its credentials were changed."""
@@ -97,66 +103,43 @@ class CredentialTrials:
         with self._lock:
             return self._bmcs.setdefault(address, _Bmc())
 
-    def _prove_one(
-        self,
-        bmc: _Bmc,
-        address: str,
-        protocol: str,
-        port: int | None,
-        credential_sets: Sequence[CredentialSet],
-    ) -> BmcEndpoint:
-        candidate = self._candidate(bmc, address, protocol, credential_sets)
-        endpoint = BmcEndpoint(
-            address,
-            protocol,
-            candidate.username,
-            candidate.password,
-            port=port,
-            credential=candidate.name,
-        )
+    def _prove_one(self, bmc: _Bmc, candidates: Mapping[str, BmcEndpoint]) -> BmcEndpoint:
+        endpoint = self._candidate(bmc, candidates)
         try:
             self._try_login(endpoint)
         except Refused as error:
-            bmc.proven.pop(protocol, None)
-            bmc.refused.setdefault(protocol, []).append(candidate.name)
+            bmc.proven.pop(endpoint.protocol, None)
+            bmc.refused.setdefault(endpoint.protocol, []).append(endpoint.credential)
             bmc.next_at = self._clock.now() + self._refusal_wait
-            why = f"{candidate.name!r}: {error.why or error.what}"
-            raise self._verdict(bmc, address, protocol, credential_sets, why) from error
-        bmc.proven[protocol] = candidate.name
-        bmc.refused.pop(protocol, None)
+            why = f"{endpoint.credential!r}: {error.why or error.what}"
+            raise self._verdict(bmc, candidates, endpoint, why) from error
+        bmc.proven[endpoint.protocol] = endpoint.credential
+        bmc.refused.pop(endpoint.protocol, None)
         return endpoint
 
-    def _candidate(
-        self, bmc: _Bmc, address: str, protocol: str, credential_sets: Sequence[CredentialSet]
-    ) -> CredentialSet:
-        by_name = {item.name: item for item in credential_sets}
-        last = bmc.proven.get(protocol)
-        if last in by_name:
-            return by_name[last]
+    def _candidate(self, bmc: _Bmc, candidates: Mapping[str, BmcEndpoint]) -> BmcEndpoint:
+        first = next(iter(candidates.values()))
+        last = bmc.proven.get(first.protocol, "")
+        if last in candidates:
+            return candidates[last]
         if bmc.next_at is not None and bmc.next_at > self._clock.now():
-            raise self._verdict(
-                bmc, address, protocol, credential_sets, "quick trials lock accounts"
-            )
-        left = [item for item in credential_sets if item.name not in bmc.refused.get(protocol, ())]
+            raise self._verdict(bmc, candidates, first, "quick trials lock accounts")
+        refused = bmc.refused.get(first.protocol, [])
+        left = [item for name, item in candidates.items() if name not in refused]
         if not left:  # a new round
-            bmc.refused.pop(protocol)
-            left = list(credential_sets)
+            bmc.refused.pop(first.protocol)
+            return first
         return left[0]
 
     def _verdict(
-        self,
-        bmc: _Bmc,
-        address: str,
-        protocol: str,
-        credential_sets: Sequence[CredentialSet],
-        why: str,
+        self, bmc: _Bmc, candidates: Mapping[str, BmcEndpoint], endpoint: BmcEndpoint, why: str
     ) -> WorkError:
-        names = {item.name for item in credential_sets}
-        tried = len(names & set(bmc.refused.get(protocol, ())))
-        family = Refused if tried == len(names) else Busy
+        tried = len(candidates.keys() & set(bmc.refused.get(endpoint.protocol, ())))
+        family = Refused if tried == len(candidates) else Busy
         when = f"{bmc.next_at:%H:%M:%S} UTC" if bmc.next_at else "once"
         return family(
-            f"{address}: {tried} of {len(names)} credential sets refused over {protocol}",
+            f"{endpoint.address}: {tried} of {len(candidates)} credential sets refused"
+            f" over {endpoint.protocol}",
             why=why,
             hint=f"the next trial is allowed at {when}",
         )

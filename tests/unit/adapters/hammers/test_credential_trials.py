@@ -5,14 +5,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from readystate.adapters.hammers.credential_trials import CredentialSet, CredentialTrials
+from readystate.adapters.hammers.credential_trials import CredentialTrials
 from readystate.domain.errors import Busy, Refused, Unreachable, WorkError
+from readystate.domain.ids import DeploymentId
 from readystate.domain.secret import Secret
 from readystate.ports.hammer import BmcEndpoint
+from readystate.ports.store import CredentialSet
 
 BMC = "127.0.1.7"
 BOTH = {"redfish": 443, "ipmi": 623}
-SETS = tuple(CredentialSet(name, name, Secret(f"pw-{name}")) for name in ("site", "vendor", "old"))
+SETS = tuple(
+    CredentialSet(name, DeploymentId(1), name, Secret(f"pw-{name}"), position)
+    for position, name in enumerate(("site", "vendor", "old"))
+)
 
 
 @dataclass
@@ -133,6 +138,17 @@ def test_a_changed_password_starts_over_without_a_second_try() -> None:
     with pytest.raises(Busy):
         bench.prove({"redfish": None})
     assert [("redfish", "site")] == bench.tried
+
+
+def test_endpoints_of_the_engine_can_be_proven_as_they_are() -> None:
+    bench = Bench({"ipmi": "site"}, silent={"redfish"})
+    endpoints = [
+        BmcEndpoint(BMC, protocol, item.username, item.password, credential=item.name)
+        for protocol in BOTH
+        for item in SETS
+    ]
+
+    assert endpoints[3:4] == list(bench.trials.prove_endpoints(endpoints))
 
 
 def test_no_sets_and_no_protocols_are_refused() -> None:
