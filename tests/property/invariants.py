@@ -30,7 +30,8 @@ def _check_state(world: World, graph: Graph, node_role: NodeRole) -> None:
         assert node_role.unmet == 0, f"to do with something unmet: {told}"
     if state is NodeRoleState.TRANSITION:
         run = graph.run_of(node_role)
-        assert run is not None and run.is_open, f"in transition without a run: {told}"
+        assert run is not None, f"in transition without a run: {told}"
+        assert run.is_open, f"in transition with a run that is over: {told}"
         assert run.node_role_id == node_role.id, told
     else:
         assert node_role.run_id is None, f"a run left behind: {told}"

@@ -1,4 +1,4 @@
-"""A physical oracle beside the graph: what was really done to each simulated node, and what a reboot,
+"""A physical oracle beside the graph: what was really done to each node, and what a reboot,
 a reinstall or other hardware then took away again. It knows nothing of node-roles' states."""
 
 from dataclasses import dataclass, field

@@ -20,10 +20,10 @@ from readystate.domain.errors import Busy, Failed, Invalid, Refused, Stopped, Un
 from readystate.domain.graph import Graph
 from readystate.domain.ids import DeploymentId, NodeId, NodeRoleId, RunId
 from readystate.domain.node import BmcAccess, Node
-from readystate.domain.node_role import NodeRole, NodeRoleState
+from readystate.domain.node_role import NodeRole
 from readystate.domain.outcome import Errored, NotDone, Pending, Staged, Succeeded
-from readystate.domain.role import Epoch, Lane, Reboot, Role
-from readystate.domain.run import Run, RunKind, lanes_of
+from readystate.domain.role import Epoch, Reboot, Role
+from readystate.domain.run import Run
 from readystate.engine.annealer import Annealer, Answer, Limits
 from readystate.engine.commit import commit_proposal, plan_proposal
 from readystate.engine.propagation import Propagation
@@ -31,7 +31,7 @@ from readystate.engine.run_context import remember_facts
 from readystate.ports.dispatch import Message, WorkKind
 from readystate.ports.store import Reader, Transaction, Unit, UnitKind
 from tests.property.catalogs import RandomCatalog
-from tests.property.physical import LivesIn, PhysicalNode
+from tests.property.physical import PhysicalNode
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 ERRORS = (Unreachable, Busy, Failed, Refused, Invalid)
@@ -135,6 +135,7 @@ class World:
                     self.deployments[-1],
                     uuid=f"uuid-{i}",
                     serial=f"serial-{i}",
+                    boot_id="boot-0",
                     bmc=(BmcAccess("redfish", f"127.0.9.{i}", credential="x"),),
                 )
             )
@@ -430,10 +431,3 @@ class World:
                 f" {node_role.error.family if node_role.error else ''}"
             )
         return "\n".join(lines)
-
-
-def expected_value(graph: Graph, node_role: NodeRole) -> NodeRoleState:
-    return node_role.state
-
-
-__all__ = ["ERRORS", "LivesIn", "START", "World", "lanes_of", "Lane", "RunKind", "NodeRoleState"]
