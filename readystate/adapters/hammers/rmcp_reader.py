@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from readystate.adapters.hammers.rmcp_wire import (
     BUSY_CODES,
     SUITES,
+    HandshakeLost,
     NoSuchSuite,
     Privilege,
     Progress,
@@ -55,6 +56,7 @@ class _Bmc:
     session: RmcpSession | None = None
     last_used_at: float = 0.0
     is_kept: bool = False  #: the session comes from an earlier sweep
+    has_begun_again: bool = False  #: after a lost handshake, in this sweep
     waits: tuple[float, ...] = WAITS_S
     sent: int = 0  #: how often the present packet was sent
     due_at: float = 0.0
@@ -145,6 +147,7 @@ class PowerSweep:
 
     def _begin(self, bmc: _Bmc) -> None:
         bmc.result = None
+        bmc.has_begun_again = False
         idle_s = self._time() - bmc.last_used_at
         if bmc.session is not None and bmc.session.is_established and idle_s < SESSION_IDLE_S:
             bmc.is_kept = True
@@ -203,6 +206,8 @@ class PowerSweep:
             self._next_suite(bmc, str(error))
         except TooMuchPrivilege as error:
             self._next_privilege(bmc, str(error))
+        except HandshakeLost:
+            self._give_up(bmc)
         except WorkError as error:
             if isinstance(error, Refused):
                 self._send(bmc, session.packet)  # the goodbye that frees the half-open session
@@ -245,7 +250,9 @@ class PowerSweep:
             self._transmit(bmc, packet)
 
     def _give_up(self, bmc: _Bmc) -> None:
-        if bmc.is_kept:
+        is_lost = bmc.session is not None and bmc.session.has_begun
+        if bmc.is_kept or (is_lost and not bmc.has_begun_again):
+            bmc.has_begun_again = not bmc.is_kept
             self._open(bmc)
             return
         address = bmc.endpoint.address

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from readystate.adapters.hammers.rmcp_wire import (
     BUSY_CODES,
     SUITES,
+    HandshakeLost,
     NoSuchSuite,
     Privilege,
     Progress,
@@ -134,6 +135,19 @@ class BmcSession:
             return self._session
 
     def _shake_hands(self, suite: int) -> RmcpSession:
+        try:
+            return self._shake_hands_once(suite)
+        except HandshakeLost:
+            pass
+        try:
+            return self._shake_hands_once(suite)
+        except HandshakeLost as error:
+            self._forget()
+            raise Unreachable(
+                f"{self.address}: the BMC opens no session", why=str(error)
+            ) from error
+
+    def _shake_hands_once(self, suite: int) -> RmcpSession:
         self._connect()
         session = RmcpSession(
             self.address,
@@ -172,6 +186,8 @@ class BmcSession:
                 progress = session.receive(packet)
                 if progress is not Progress.IGNORED:
                     return progress
+        if session.has_begun:
+            raise HandshakeLost("it fell silent in the middle")
         raise Unreachable(f"{self.address}: the BMC does not answer over IPMI")
 
     def _raise_privilege(self, session: RmcpSession) -> None:

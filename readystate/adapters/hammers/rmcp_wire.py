@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-from readystate.domain.errors import Busy, Invalid, Refused, Unreachable, WorkError
+from readystate.domain.errors import Busy, Invalid, Refused, WorkError
 
 RMCP_HEADER = b"\x06\x00\xff\x07"  # version 1.0, no RMCP ack, class IPMI (13.1.3)
 _AUTH_RMCP_PLUS = 0x06
@@ -91,6 +91,11 @@ class NoSuchSuite(Exception):
     """The BMC does not offer the proposed cipher suite; another may be tried."""
 
 
+class HandshakeLost(Exception):
+    """The BMC has lost its half of the handshake: begin again, once. Some BMCs do so when a message
+    of it comes twice."""
+
+
 class TooMuchPrivilege(Exception):
     """The user exists but not at the requested privilege; a lower one may be tried."""
 
@@ -112,8 +117,6 @@ def status_error(address: str, status: int) -> WorkError:
     why = _STATUS_TEXT.get(status, f"RMCP+ status 0x{status:02x}")
     if status in _STATUS_BUSY:
         return Busy(f"{address}: the BMC opens no session now", why=why)
-    if status in _STATUS_LOST:
-        return Unreachable(f"{address}: the session broke while it was opened", why=why)
     return Refused(
         f"{address}: the BMC refused the session", why=why, hint="check the BMC credentials"
     )
@@ -151,6 +154,11 @@ class RmcpSession:
         self._sik = self._k1 = self._aes_key = b""
         self._bmc_random = self._bmc_guid = b""
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the BMC has answered at all: then silence is a lost handshake."""
+        return self._expected != _OPEN_RESPONSE
+
     # -- opening -------------------------------------------------------------------------------
 
     def open(self) -> bytes:
@@ -166,8 +174,8 @@ class RmcpSession:
         return self._say(_OPEN_REQUEST, body)
 
     def receive(self, packet: bytes) -> Progress:
-        """Raises a work error when the BMC says no, NoSuchSuite or TooMuchPrivilege when another
-        try makes sense."""
+        """Raises a work error when the BMC says no, NoSuchSuite, TooMuchPrivilege or HandshakeLost
+        when another try makes sense."""
         if len(packet) < 18 or packet[4] != _AUTH_RMCP_PLUS or packet[5] & 0x3F != self._expected:
             return Progress.IGNORED
         (size,) = struct.unpack_from("<H", packet, 14)
@@ -187,6 +195,8 @@ class RmcpSession:
             raise NoSuchSuite(_STATUS_TEXT[status])
         if status in _STATUS_PRIVILEGE:
             raise TooMuchPrivilege(_STATUS_TEXT[status])
+        if status in _STATUS_LOST:
+            raise HandshakeLost(_STATUS_TEXT[status])
         raise status_error(self.address, status)
 
     def _on_open_response(self, body: bytes) -> Progress:
