@@ -8,6 +8,7 @@ import logging
 import socket
 import ssl
 import struct
+from asyncio import sslproto
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,6 +34,9 @@ BACKLOG = 64
 KEEP_ALIVE_S = 300.0  #: pollers come back to a kept connection, and a BMC must not tire of them
 HANDSHAKE_TIMEOUT_S = 20.0
 SHUTDOWN_S = 1.0
+#: asyncio holds a buffer of 256 KiB for each TLS connection, kept or not: a quarter of a gigabyte
+#: for a thousand BMCs. Two records of TLS fit into this one.
+TLS_BUFFER_BYTES = 32 * 1024
 #: close() sends a reset instead of a polite end: on for 0 seconds
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -107,6 +111,7 @@ class RedfishServer:
         """Listen on every address; either all of them or none."""
         loop = asyncio.get_running_loop()
         self._is_running = True
+        sslproto.SSLProtocol.max_size = TLS_BUFFER_BYTES
         bound: list[_Face] = []
         try:
             for face in self._faces:

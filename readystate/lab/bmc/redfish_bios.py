@@ -83,7 +83,7 @@ def read_settings(service: RedfishService) -> Body:
     pending: dict[str, BiosValue] = bmc.bios_pending | service.bios_uncommitted
     if personality.bios_commit is BiosCommit.DIRECT:  # shows everything, as it will be
         pending = {name: bmc.bios[name] for name in known} | pending
-    return resource(
+    body = resource(
         personality.bios_settings_path,
         "Bios.v1_2_0.Bios",
         "BIOS Configuration Pending Settings",
@@ -91,6 +91,16 @@ def read_settings(service: RedfishService) -> Body:
         Attributes=pending,
         Id="Settings",
     )
+    if personality.has_jobs:
+        jobs = link(f"{personality.manager_path}/Oem/Dell/Jobs")
+        body["Oem"] = {"Dell": {"Jobs": jobs}}
+        target = {"target": clear_pending_path(personality)}
+        body["Actions"] = {"Oem": {"#DellManager.ClearPending": target}}
+    return body
+
+
+def clear_pending_path(personality: Personality) -> str:
+    return f"{personality.bios_settings_path}/Actions/Oem/DellManager.ClearPending"
 
 
 async def patch_settings(service: RedfishService, ask: Ask) -> Answer:

@@ -1,7 +1,5 @@
 """The service root and what hangs directly below it: registries, firmware, tasks, jobs."""
 
-import uuid
-
 from readystate.lab.bmc.personalities.personality import ROOT
 from readystate.lab.bmc.redfish_bios import cancel, commit
 from readystate.lab.bmc.redfish_messages import Body, Refusal, not_found
@@ -24,7 +22,6 @@ FIRMWARE = f"{ROOT}/UpdateService/FirmwareInventory"
 TASKS = f"{ROOT}/TaskService/Tasks"
 JOBS = f"{ROOT}/JobService/Jobs"
 BASE_REGISTRY = f"{REGISTRIES}/Base/Base.json"
-NAMESPACE = uuid.UUID("d64e4b4c-4f3b-4fae-bcb9-0c3ad2b8b7d5")
 
 
 def read_versions(service: RedfishService) -> Body:
@@ -63,7 +60,7 @@ def read_root(service: RedfishService) -> Body:
         RedfishVersion=personality.redfish_version,
         Vendor=personality.vendor,
         Product=personality.product,
-        UUID=str(uuid.uuid5(NAMESPACE, service.bmc.mac)),
+        UUID=service.uuid,
         ProtocolFeaturesSupported={
             "ExpandQuery": query,
             "SelectQuery": expand is not None,
@@ -84,7 +81,7 @@ def read_root(service: RedfishService) -> Body:
     )
     if personality.has_jobs:
         body["JobService"] = link(f"{ROOT}/JobService")
-    return body | dict(personality.root_extra)
+    return body
 
 
 def metadata() -> bytes:

@@ -1,5 +1,6 @@
 """One BMC as its Redfish side sees it, and what passes between the server and the resources."""
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +12,8 @@ from readystate.lab.bmc.redfish_sessions import Sessions
 from readystate.lab.bmc.redfish_tasks import Task, Tasks
 from readystate.lab.bmc.virtual_bmc import BmcUser, VirtualBmc
 from readystate.lab.hardware import Hardware
+
+NAMESPACE = uuid.UUID("d64e4b4c-4f3b-4fae-bcb9-0c3ad2b8b7d5")  #: for UUIDs made from MACs
 
 
 class RedfishService:
@@ -27,6 +30,7 @@ class RedfishService:
         self.bios_attributes: dict[str, BiosAttribute] | None = None
         self.bios_applied_at: datetime | None = None
         self.bios_applies_seen = bmc.ledger.bios_applies
+        self.uuid = str(uuid.uuid5(NAMESPACE, bmc.mac))  #: of the service, not of the system
         bmc.on_bmc_reset.append(self.sessions.clear)
         bmc.on_boot.append(self.tasks.complete_waiting)
 

@@ -98,27 +98,47 @@ def read_storage(service: RedfishService, controller_id: str) -> Body:
     controller = find_controller(service, controller_id)
     path = f"{service.personality.storage_path}/{controller_id}"
     drives = [link(item) for item in drive_paths(service, controller)]
-    return resource(
+    body = resource(
         path,
         "Storage.v1_13_0.Storage",
         controller.name,
-        StorageControllers=[
-            {
-                "@odata.id": f"{path}#/StorageControllers/0",
-                "MemberId": "0",
-                "Name": controller.name,
-                "Model": controller.name,
-                "SupportedControllerProtocols": ["PCIe"],
-                "SupportedDeviceProtocols": sorted({item.protocol for item in controller.drives}),
-                "SupportedRAIDTypes": list(RAIDS),
-                "Status": OK,
-            }
-        ],
         Drives=drives,
         Volumes=link(f"{path}/Volumes"),
         Status={**OK, "HealthRollup": "OK"},
         **{"Drives@odata.count": len(drives)},
     )
+    if service.personality.has_controllers:
+        body["Controllers"] = link(f"{path}/Controllers")
+    else:
+        place = {"@odata.id": f"{path}#/StorageControllers/0", "MemberId": "0"}
+        body["StorageControllers"] = [place | _controller(service, controller)]
+    return body
+
+
+def read_controllers(service: RedfishService, controller_id: str) -> Body:
+    find_controller(service, controller_id)
+    path = f"{service.personality.storage_path}/{controller_id}/Controllers"
+    return collection(path, "StorageControllerCollection", [f"{path}/0"])
+
+
+def read_controller(service: RedfishService, controller_id: str) -> Body:
+    controller = find_controller(service, controller_id)
+    path = f"{service.personality.storage_path}/{controller_id}/Controllers/0"
+    properties = _controller(service, controller)
+    kind = "StorageController.v1_7_2.StorageController"
+    return resource(path, kind, controller.name) | properties
+
+
+def _controller(service: RedfishService, controller: Controller) -> Body:
+    return {
+        "Name": controller.name,
+        "Manufacturer": service.hardware.manufacturer,
+        "Model": controller.name,
+        "SupportedControllerProtocols": ["PCIe"],
+        "SupportedDeviceProtocols": sorted({item.protocol for item in controller.drives}),
+        "SupportedRAIDTypes": list(RAIDS),
+        "Status": OK,
+    }
 
 
 def read_drive(service: RedfishService, controller_id: str, drive_id: str) -> Body:

@@ -109,7 +109,9 @@ def read_system(service: RedfishService) -> Body:
     )
     if any(log.under == "Systems" for log in personality.logs):
         body["LogServices"] = link(f"{path}/LogServices")
-    return body | dict(personality.system_extra)
+    if personality.has_service_tag:
+        body["SKU"] = hardware.serial
+    return body
 
 
 def _boot(service: RedfishService) -> Body:

@@ -139,14 +139,13 @@ def _root_routes(p: Personality) -> dict[str, Route]:
 
 def _job_routes(p: Personality) -> dict[str, Route]:
     dell_jobs = f"{p.manager_path}/Oem/Dell/Jobs"
-    clear = f"{p.bios_settings_path}/Actions/Oem/DellManager.ClearPending"
     return {
         f"{ROOT}/JobService": Route(root.read_job_service),
         root.JOBS: Route(root.read_jobs),
         f"{root.JOBS}/{{}}": Route(root.read_job, delete=root.delete_task),
         dell_jobs: Route(root.read_dell_jobs, post=root.create_dell_job),
         f"{dell_jobs}/{{}}": Route(root.read_dell_job, delete=root.delete_task),
-        clear: Route(post=bios.clear_pending),
+        bios.clear_pending_path(p): Route(post=bios.clear_pending),
     }
 
 
@@ -178,6 +177,9 @@ def _storage_routes(p: Personality) -> dict[str, Route]:
         f"{volumes}/{{}}": Route(storage.read_volume, delete=storage.delete_volume),
         f"{volumes}/{{}}/Actions/Volume.Initialize": Route(post=storage.initialize_volume),
     }
+    if p.has_controllers:
+        routes[f"{path}/{{}}/Controllers"] = Route(storage.read_controllers)
+        routes[f"{path}/{{}}/Controllers/0"] = Route(storage.read_controller)
     if p.has_enclosures:
         routes[f"{ROOT}/Chassis/{{}}"] = Route(storage.read_enclosure)
     return routes

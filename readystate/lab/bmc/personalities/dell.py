@@ -128,6 +128,7 @@ DELL = Personality(
     minimum_password=1,
     has_sensors=True,
     has_jobs=True,
+    has_service_tag=True,
     reset_status=204,
     same_state_status=409,
     exhausted_status=503,

@@ -102,4 +102,5 @@ HPE = Personality(
     exhausted_status=503,
     advertises_basic_auth=False,
     has_enclosures=True,
+    has_controllers=True,
 )

@@ -3,10 +3,9 @@
 The builders of the tree are shared; they ask a personality for ids, for the paths that vendors
 choose themselves, and for which of the allowed behaviours this vendor has."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum, auto
-from typing import Any
 
 from readystate.lab.bmc.bios_attribute import BiosAttribute
 from readystate.lab.bmc.redfish_messages import Spelling
@@ -100,8 +99,8 @@ class Personality:
     demands_if_match: frozenset[IfMatch] = frozenset()
     advertises_basic_auth: bool = True
     has_enclosures: bool = False  #: a chassis of its own holds each controller's drives
-    system_extra: Mapping[str, Any] = field(default_factory=dict)  #: into every system
-    root_extra: Mapping[str, Any] = field(default_factory=dict)
+    has_controllers: bool = False  #: a collection of its own, not a list inside the storage
+    has_service_tag: bool = False  #: the system's SKU is its serial number
 
     @property
     def system_path(self) -> str:
