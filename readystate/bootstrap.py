@@ -15,11 +15,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
-
-from fastapi import FastAPI
+from typing import TextIO
 
 from readystate.adapters.boot.boot_files import BootFiles
-from readystate.adapters.boot.local_boot import LocalBoot
+from readystate.adapters.boot.templates import BootTemplates
 from readystate.adapters.declared.annotation_files import AnnotationFiles
 from readystate.adapters.declared.annotations import build_catalog, declare_roles
 from readystate.adapters.declared.profiles import load_profiles
@@ -27,9 +26,11 @@ from readystate.adapters.declared.quirks import load_quirks
 from readystate.adapters.declared.stored_catalogs import StoredCatalogs, check_texts
 from readystate.adapters.discovery.range_scanner import RangeScanner
 from readystate.adapters.dispatch.local import LocalDispatcher
+from readystate.adapters.hammers.credential_trials import CredentialTrials
 from readystate.adapters.hammers.redfish.client import bmc_tls_context
 from readystate.adapters.hammers.registry import BmcHammerRegistry
 from readystate.adapters.jigs.call import CallJig
+from readystate.adapters.jigs.calls.registry import shipped_calls
 from readystate.adapters.jigs.noop import NoopJig
 from readystate.adapters.jigs.script import ScriptJig, load_identity, public_key_line
 from readystate.adapters.jigs.script.connections import NodeConnections
@@ -40,6 +41,7 @@ from readystate.adapters.store.sql_store import OnCommit, SqlStore
 from readystate.adapters.system_clock import SystemClock
 from readystate.domain.deployment import AttributeScope
 from readystate.domain.errors import AnnotationsInvalid
+from readystate.domain.ids import NodeId
 from readystate.domain.profile import Profile
 from readystate.domain.secret import Secret
 from readystate.engine.access import has_tokens, issue_token
@@ -50,12 +52,13 @@ from readystate.engine.queries import Progress
 from readystate.engine.run_context import Surroundings
 from readystate.engine.scans import Scans
 from readystate.log import set_up_logging
+from readystate.ports.hammer import BmcEndpoint, PowerControl
 from readystate.ports.jig import Jig
 from readystate.ports.store import Transaction
 from readystate.settings import Settings
 from readystate.shipped import Shipped, shipped_path
 from readystate.web import server
-from readystate.web.app import create_app
+from readystate.web.app import WebApp, create_app
 from readystate.web.deps import Services
 
 log = logging.getLogger(__name__)
@@ -127,7 +130,7 @@ class Application:
             self.annealer.turn()  # the last answers
         self._exits.close()
 
-    def web_app(self) -> FastAPI:
+    def web_app(self) -> WebApp:
         return create_app(self.services, version=readystate_version())
 
 
@@ -170,12 +173,19 @@ def _wire(
     def wake() -> None:
         annealer.wake()
 
+    def claim(network: str, node_id: NodeId, candidates: Iterable[str]) -> str:
+        return store.write(
+            lambda tx: tx.claim_address(network, node_id, candidates), kind="address"
+        )
+
+    trials = CredentialTrials(clock, lambda endpoint: _log_in(hammers, endpoint))
+    call = shipped_calls(prove=trials.prove_endpoints, claim=claim)
     run_log = FileRunLog(data_dir / "runs")
     progress = Progress()
-    desk = BootDesk(store, clock, LocalBoot(), settings.api_url, wake)
+    desk = BootDesk(store, clock, BootTemplates(shipped_path(Shipped.PXE)), settings.api_url, wake)
     around = Surroundings(store, clock, run_log, hammers, desk.services_for, wake, progress.show)
     executor = Executor(
-        _jigs(folder, connections), around, report=lambda answer: annealer.take(answer)
+        _jigs(folder, connections, call), around, report=lambda answer: annealer.take(answer)
     )
     dispatcher = LocalDispatcher(
         executor.carry_out, cancel=executor.cancel, workers=settings.worker_threads
@@ -211,12 +221,17 @@ def _wire(
     )
 
 
-def _jigs(annotations: Path, connections: NodeConnections) -> Mapping[str, Jig]:
+def _jigs(annotations: Path, connections: NodeConnections, call: CallJig) -> Mapping[str, Jig]:
     return {
         "noop": NoopJig(),
-        "call": CallJig(functions={}),
+        "call": call,
         "script": ScriptJig(connections, annotations / "scripts"),
     }
+
+
+def _log_in(hammers: BmcHammerRegistry, endpoint: BmcEndpoint) -> None:
+    """The cheapest thing that a BMC does only for those whom it knows."""
+    hammers.hammers((endpoint,)).pick(PowerControl).read_power()
 
 
 def _owner() -> str:
@@ -255,9 +270,16 @@ def _add_profiles(tx: Transaction, profiles: Iterable[Profile]) -> None:
 # -- a server --------------------------------------------------------------------------------------
 
 
-def serve(settings: Settings, *, say: Callable[[str], None]) -> None:
-    """Serve API and annealer until SIGINT or SIGTERM. `say` is for the person at the terminal."""
-    set_up_logging(settings.log_format, level=settings.log_level)
+def serve(
+    settings: Settings,
+    *,
+    say: Callable[[str], None],
+    started: Callable[[], None] = lambda: None,
+    log_stream: TextIO | None = None,
+) -> None:
+    """Serve API and annealer until SIGINT or SIGTERM. `say` is for the person at the terminal;
+    `started` is called once requests are answered. Logs go to `log_stream`, else to stderr."""
+    set_up_logging(settings.log_format, level=settings.log_level, stream=log_stream)
     listening = server.listen(settings.api_host, settings.api_port)
     with closing(listening):
         application = build(settings)
@@ -268,7 +290,7 @@ def serve(settings: Settings, *, say: Callable[[str], None]) -> None:
                 say(f"API token, shown this once: {application.first_token.reveal()}")
                 say(f"It is also in {settings.data_dir / TOKEN_FILE}, for the CLI on this machine.")
             say(f"{settings.api_url}/docs")
-            server.serve(application.web_app(), listening)
+            server.serve(application.web_app(), listening, started=started)
         finally:
             application.stop()
 
