@@ -183,11 +183,17 @@ def test_a_session_that_slept_too_long_is_not_trusted(
     assert 2 == bmc.ledger.rakp_ended
 
 
-def test_a_slow_bmc_is_waited_for(one_bmc: tuple[Rack, VirtualBmc]) -> None:
+def test_a_slow_bmc_is_waited_for(
+    one_bmc: tuple[Rack, VirtualBmc], monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, bmc = one_bmc
     bmc.faults.plant(Fault.SLOW, delay_s=0.25)
+    monkeypatch.setattr(rmcp_session, "KEPT_SESSION_WAITS_S", (0.1,))
+    hammer = ipmi_hammer(endpoint_of(bmc, "ipmi"))
+    for _ in range(3):
+        assert PowerState.OFF is hammer.read_power()
 
-    assert PowerState.OFF is ipmi_hammer(endpoint_of(bmc, "ipmi")).read_power()
+    assert 1 == bmc.ledger.rakp_ended  # slow is not taken for forgetful
 
 
 def test_a_one_shot_override_survives_a_bmc_that_restarts_during_the_cycle(

@@ -56,6 +56,7 @@ class _Bmc:
     session: RmcpSession | None = None
     last_used_at: float = 0.0
     is_kept: bool = False  #: the session comes from an earlier sweep
+    is_slow: bool = False  #: its last answer took more than one sending
     has_begun_again: bool = False  #: after a lost handshake, in this sweep
     waits: tuple[float, ...] = WAITS_S
     sent: int = 0  #: how often the present packet was sent
@@ -151,7 +152,7 @@ class PowerSweep:
         idle_s = self._time() - bmc.last_used_at
         if bmc.session is not None and bmc.session.is_established and idle_s < SESSION_IDLE_S:
             bmc.is_kept = True
-            self._ask(bmc, bmc.session, KEPT_WAITS_S)
+            self._ask(bmc, bmc.session, WAITS_S if bmc.is_slow else KEPT_WAITS_S)
         else:
             self._open(bmc)
 
@@ -198,6 +199,7 @@ class PowerSweep:
         if session.is_established:
             response = session.parse_response(packet)
             if response is not None:
+                bmc.is_slow = bmc.sent > 1
                 self._finish(bmc, _power_of(bmc.endpoint.address, response.code, response.data))
             return
         try:
@@ -251,6 +253,9 @@ class PowerSweep:
 
     def _give_up(self, bmc: _Bmc) -> None:
         is_lost = bmc.session is not None and bmc.session.has_begun
+        if bmc.session is not None and bmc.session.is_established:
+            # If it is alive after all, it shall not keep a slot at the BMC.
+            self._send(bmc, bmc.session.close_request())
         if bmc.is_kept or (is_lost and not bmc.has_begun_again):
             bmc.has_begun_again = not bmc.is_kept
             self._open(bmc)

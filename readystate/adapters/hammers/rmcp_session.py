@@ -60,6 +60,7 @@ class BmcSession:
         self._socket: socket.socket | None = None
         self._session: RmcpSession | None = None
         self._last_used = 0.0
+        self._is_slow = False  # the last answer took more than one sending
 
     def command(self, netfn: int, command: int, data: bytes = b"", lun: int = 0) -> Response:
         """One request and its response, whatever its completion code.
@@ -70,10 +71,10 @@ class BmcSession:
                 self._forget()
             kept = self._session
             session = kept or self._open()
-            waits = KEPT_SESSION_WAITS_S if kept else self._waits_s
+            waits = KEPT_SESSION_WAITS_S if kept and not self._is_slow else self._waits_s
             response = self._ask(session, netfn, command, data, lun, waits)
             if response is None and kept:
-                self._forget()
+                self.close()  # if it is alive after all, it shall not keep a slot at the BMC
                 response = self._ask(self._open(), netfn, command, data, lun, self._waits_s)
             if response is None:
                 self._forget()
@@ -215,10 +216,11 @@ class BmcSession:
         waits_s: tuple[float, ...],
     ) -> Response | None:
         packet = session.request(netfn, command, data, lun)
-        for wait_s in waits_s:
+        for attempt, wait_s in enumerate(waits_s):
             for heard in self._send_and_hear(packet, wait_s):
                 response = session.parse_response(heard)
                 if response is not None:
+                    self._is_slow = attempt > 0
                     return response
             packet = session.resend()
         return None
