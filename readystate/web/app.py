@@ -31,6 +31,8 @@ from readystate.web.events import HEARTBEAT_S, EventFeed
 from readystate.web.openapi import build_openapi
 from readystate.web.reference import render_reference
 
+WebApp = FastAPI  #: FastAPI's name stays inside the web
+
 API_PREFIX = "/api/v1"
 OPENAPI_PATH = f"{API_PREFIX}/openapi.json"
 
