@@ -40,18 +40,6 @@ def upgrade() -> None:
     )
 
     op.create_table(
-        "api_tokens",
-        sa.Column("id", ID, autoincrement=False, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("hash", sa.Text(), nullable=False),
-        sa.Column("scope", sa.Text(), nullable=False),
-        sa.Column("created_at", INSTANT, nullable=False),
-        sa.Column("expires_at", INSTANT, nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_tokens")),
-        sa.UniqueConstraint("hash", name=op.f("uq_api_tokens_hash")),
-        sa.UniqueConstraint("name", name=op.f("uq_api_tokens_name")),
-    )
-    op.create_table(
         "attributes",
         sa.Column("scope", sa.String(length=16), nullable=False),
         sa.Column("subject_id", ID, autoincrement=False, nullable=False),
@@ -120,12 +108,6 @@ def upgrade() -> None:
             name=op.f("ck_holds_scope"),
         ),
         sa.PrimaryKeyConstraint("scope", "subject_id", name=op.f("pk_holds")),
-    )
-    op.create_table(
-        "meta",
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("key", name=op.f("pk_meta")),
     )
     op.create_table(
         "profile_attachments",
@@ -444,14 +426,12 @@ def downgrade() -> None:
         "runs",
         "run_inputs",
         "profile_attachments",
-        "meta",
         "holds",
         "events",
         "documents",
         "counters",
         "catalogs",
         "attributes",
-        "api_tokens",
         "agenda",
     ):
         op.drop_table(table)

@@ -9,7 +9,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
+from readystate.adapters.store.database import READERS
 from readystate.adapters.store.migrations import (
     SchemaMismatch,
     check_schema,
@@ -101,6 +103,39 @@ def test_a_secret_of_a_lost_key_says_so(rig: StoreRig) -> None:
 
     with pytest.raises(StoreError, match="another key"):
         store.read(lambda reader: reader.attribute_layers(AttributeScope.NODE, 1))
+
+
+def test_rotation_seals_everything_with_the_new_key(rig: StoreRig) -> None:
+    rig.store.write(write_secrets, kind="secrets")
+    key_file = rig.data_dir / KEY_FILE
+    new_key = Fernet.generate_key().decode()
+    key_file.write_text(f"{new_key}\n{key_file.read_text()}")
+
+    assert 4 == rig.reopened().reseal()
+    key_file.write_text(f"{new_key}\n")
+    store = rig.reopened()
+    attributes = store.read(lambda reader: reader.attribute_layers(AttributeScope.NODE, 1))
+    credentials = store.read(lambda reader: reader.credentials(reader.deployments()[0].id))
+    (proposal,) = store.read(lambda reader: reader.proposals())
+    document = store.read(lambda reader: reader.document("boot-plan", "1"))
+
+    assert {"password": Secret(PLAIN)} == attributes
+    assert [Secret(PLAIN)] == [item.password for item in credentials]
+    assert {"deep": [{"token": Secret(PLAIN)}]} == document
+    assert (SetAttribute(AttributeScope.NODE, 1, "password", Secret(PLAIN)),) == proposal.changes
+
+
+def test_readers_that_wait_too_long_are_told_so(
+    rig: StoreRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rig.store._reading.pool, "_timeout", 0.05)
+
+    def read_deeper(depth: int) -> int:
+        return rig.store.read(lambda _reader: read_deeper(depth - 1)) if depth else 0
+
+    assert 0 == read_deeper(READERS)
+    with pytest.raises(StoreError, match="too busy"):
+        read_deeper(READERS + 1)
 
 
 def test_a_second_process_is_refused_with_the_first_ones_pid(rig: StoreRig) -> None:

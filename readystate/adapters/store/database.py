@@ -11,6 +11,7 @@ from sqlalchemy import Connection as PooledConnection
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from readystate.adapters.store.connection import Connection
 from readystate.adapters.store.refusals import StoreError
@@ -121,6 +122,11 @@ def translated(engine: Engine) -> Iterator[None]:
     except DBAPIError as error:
         raise StoreError(
             f"the {engine.dialect.name} database cannot be used", why=str(error.orig).strip()
+        ) from error
+    except PoolTimeout as error:
+        raise StoreError(
+            f"the {engine.dialect.name} database is too busy",
+            why=f"none of {READERS} readers became free in time",
         ) from error
 
 

@@ -16,7 +16,6 @@ _TAKEN = {
     "deployments": "another deployment bears that name",
     "addresses": "the address has another holder, or the node another address",
     "edges": "the two node-roles are already joined by an edge",
-    "api_tokens": "another token bears that name",
 }
 
 

@@ -1,11 +1,10 @@
 """Secrets at rest: sealed with a key that lies beside the database, never in it.
 
 The key file holds one Fernet key on each line, the current one first. To rotate, put a new key
-before the old ones and run `reseal`; old lines may go when nothing is sealed with them any more."""
+before the old ones, start again and `SqlStore.reseal`; then the old lines may go."""
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +38,17 @@ class Seal:
             ) from error
 
     def rotated(self, token: str) -> str:
-        """The same secret under the current key."""
-        return self._fernet.rotate(token.encode()).decode()
+        """The same secret under the current key. Raises StoreError as `uncover` does."""
+        return self.conceal(self.uncover(token))
+
+    def resealed(self, text: str) -> str:
+        """JSON text with every sealed secret in it under the current key."""
+
+        def again(value: dict[str, Any]) -> dict[str, Any]:
+            token = value.get(_SEALED)
+            return value if token is None else {_SEALED: self.rotated(token)}
+
+        return json.dumps(json.loads(text, object_hook=again), separators=(",", ":"))
 
     def text_of(self, value: Any) -> str:
         """JSON text of a value that may hold secrets anywhere. Raises BadRequest for what would
@@ -66,16 +74,6 @@ class Seal:
     def _opened(self, value: dict[str, Any]) -> Any:
         token = value.get(_SEALED)
         return value if token is None else self.uncover(token)
-
-
-def reseal(text: str, rotated: Callable[[str], str]) -> str:
-    """JSON text with every sealed secret in it under the current key."""
-
-    def again(value: dict[str, Any]) -> dict[str, Any]:
-        token = value.get(_SEALED)
-        return value if token is None else {_SEALED: rotated(token)}
-
-    return json.dumps(json.loads(text, object_hook=again), separators=(",", ":"))
 
 
 def load_seal(key_file: Path) -> Seal:

@@ -16,6 +16,7 @@ from readystate.adapters.store.database import (
     sqlite_file,
     transaction,
 )
+from readystate.adapters.store.rotation import reseal_everything
 from readystate.adapters.store.secrets import load_seal
 from readystate.adapters.store.snapshot import BookFor, Library
 from readystate.adapters.store.transaction import SqlReader, SqlTransaction
@@ -80,6 +81,15 @@ class SqlStore:
     def read(self, query: Callable[[Reader], T]) -> T:
         with transaction(self._reading, Access.READ) as connection:
             return query(SqlReader(connection, self._seal, self._library))
+
+    def reseal(self) -> int:
+        """Seal all stored secrets with the first key of the key file; returns how many values were
+        written anew."""
+        return self._writer.submit(self._reseal).result()
+
+    def _reseal(self) -> int:
+        with transaction(self._writing, Access.WRITE) as connection:
+            return reseal_everything(connection, self._seal)
 
     def close(self) -> None:
         """Waits for the writes that were asked for. Idempotent."""

@@ -364,19 +364,4 @@ addresses = Table(
     Index(None, "node_id"),
 )
 
-api_tokens = Table(
-    "api_tokens",
-    metadata,
-    _id(),
-    _words("name"),
-    _words("hash"),  # never the token itself
-    _words("scope"),  # JSON: role by deployment
-    _instant("created_at"),
-    _optional("expires_at", INSTANT),
-    UniqueConstraint("name"),
-    UniqueConstraint("hash"),
-)
-
 counters = Table("counters", metadata, _words("name", key=True), _number("last"))
-
-meta = Table("meta", metadata, _words("key", key=True), _words("value"))
