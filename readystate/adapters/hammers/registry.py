@@ -40,6 +40,7 @@ class BmcHammerRegistry:
         self._tls = tls
         self._keep = keep
         self._pause = pause
+        self._resolved: dict[Machine, Quirks] = {}  # a site has few kinds of machine
         self._breakers = Breakers(clock)
         self._kept: OrderedDict[BmcEndpoint, AnyHammer] = OrderedDict()
         self._lock = threading.Lock()
@@ -58,7 +59,12 @@ class BmcHammerRegistry:
             hammer.close()
 
     def quirks_of(self, machine: Machine) -> Quirks:
-        return self._quirks.resolve(machine).quirks if machine.vendor else Quirks()
+        if not machine.vendor:
+            return Quirks()
+        found = self._resolved.get(machine)
+        if found is None:
+            found = self._resolved[machine] = self._quirks.resolve(machine).quirks
+        return found
 
     def hammer(self, endpoint: BmcEndpoint) -> "GuardedHammer":
         return GuardedHammer(self._get(endpoint), self._breakers)
