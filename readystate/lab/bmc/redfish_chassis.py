@@ -73,6 +73,8 @@ def read_chassis(service: RedfishService) -> Body:
             "ManagedBy": [link(personality.manager_path)],
         },
     )
+    if personality.has_service_tag:
+        body["SKU"] = hardware.serial
     if personality.has_sensors:
         body["Sensors"] = link(f"{path}/Sensors")
     return body

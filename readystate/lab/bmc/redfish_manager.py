@@ -43,6 +43,7 @@ def read_manager(service: RedfishService) -> Body:
         "Manager.v1_12_0.Manager",
         "Manager",
         ManagerType="BMC",
+        UUID=service.uuid,
         Model=personality.manager_model,
         FirmwareVersion=service.hardware.bmc_version,
         DateTime=stamp(datetime.now(UTC)),
