@@ -52,6 +52,7 @@ class Plan:
     waits_for_person: tuple[Place, ...]
     reboots: Mapping[str, tuple[int, int]]  #: by node name: at least, at most
     digest: str
+    is_exact: bool  #: nothing rested on an output that is not known: what is told is what happens
 
     @property
     def certain_runs(self) -> int:

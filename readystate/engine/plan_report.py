@@ -51,6 +51,7 @@ def report_plan(
         waits_for_person=namer.places(calm.left),
         reboots=reboots,
         digest=digest,
+        is_exact=calm.known and stormy.known,
     )
 
 

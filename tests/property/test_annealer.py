@@ -266,6 +266,10 @@ class Annealing(RuleBasedStateMachine):
         if hasattr(self, "world"):
             check_always(self.world)
 
+    def _message(self, data: st.DataObject) -> Message:
+        found = self.world.dispatcher.messages
+        return found[data.draw(st.integers(0, len(found) - 1))]
+
     def _draw(self, data: st.DataObject, state: NodeRoleState | None = None) -> NodeRole | None:
         found = [it for it in self.world.node_roles() if state in (None, it.state)]
         return found[data.draw(st.integers(0, len(found) - 1))] if found else None
