@@ -179,7 +179,9 @@ def _wire(
         )
 
     trials = CredentialTrials(clock, lambda endpoint: _log_in(hammers, endpoint))
-    call = shipped_calls(prove=trials.prove_endpoints, claim=claim)
+    call = shipped_calls(
+        prove=trials.prove_endpoints, claim=claim, own_key=public_key_line(identity)
+    )
     run_log = FileRunLog(data_dir / "runs")
     progress = Progress()
     desk = BootDesk(store, clock, BootTemplates(shipped_path(Shipped.PXE)), settings.api_url, wake)

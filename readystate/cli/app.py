@@ -15,8 +15,10 @@ from readystate.cli import (
     event,
     graph,
     intervention,
+    lab,
     node,
     proposal,
+    rack,
     server,
     sighting,
     why,
@@ -73,6 +75,8 @@ app.add_typer(runs.app, name="runs")
 app.command("events")(event.events)
 app.command("graph")(graph.graph)
 app.command("check")(check.check)
+app.command("rack")(rack.rack)
+app.add_typer(lab.app, name="lab")
 app.command("serve")(server.serve)
 app.add_typer(server.db, name="db")
 app.command("version")(server.show_version)

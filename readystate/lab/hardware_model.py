@@ -69,6 +69,7 @@ DELL = Model(
         Port("eno8403", 1_000, "0000:04:00.1"),
     ),
     bays=(
+        Bay("Disk.Direct.0", 240 * GB, "SSDSCKKB240G8R", controller="BOSS.1"),
         Bay("Disk.Bay.0", 480 * GB, "MZ7L3480HBLT0D3"),
         Bay("Disk.Bay.1", 480 * GB, "MZ7L3480HBLT0D3"),
         *(
@@ -96,6 +97,7 @@ HPE = Model(
         *(Port(f"eno{number + 1}", 1_000, f"0000:02:00.{number}") for number in range(4)),
     ),
     bays=(
+        Bay("M.2:1", 480 * GB, "MZVL2512HCJQ", protocol="NVMe", controller="NS204i.1"),
         Bay("1I:1:1", 960 * GB, "VK000960GWTTB"),
         Bay("1I:1:2", 960 * GB, "VK000960GWTTB"),
         Bay("1I:1:3", 1800 * GB, "EG001800JWJNR", media="HDD", protocol="SAS"),

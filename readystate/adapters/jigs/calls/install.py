@@ -1,6 +1,7 @@
 """os-installed: send the node into its installer and wait until the installed system calls back."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from readystate.adapters.jigs.calls.netboot import send_into
 from readystate.domain.disk_rule import choose_disk
@@ -14,19 +15,23 @@ WAKE = "first-boot"
 INSTALL_DEADLINE_S = 5000.0
 
 
-def install_os(ticket: Ticket, context: RunContext) -> Outcome:
-    """The point of no return is recorded when the installer says that it is about to write: until
-    then nothing is lost, and an unreachable BMC is only a reason to try again."""
-    if ticket.wake is not None:
-        return _installed(ticket, ticket.wake, context)
-    disk = install_disk(ticket)
-    plan = install_plan(ticket, disk)
-    context.log(f"installs {plan['bootenv']} on {disk['name']}, serial {disk['serial']}")
-    context.progress(f"boots the installer of {plan['bootenv']}")
-    wish = BootWish(BootKind.INSTALL, bootenv=str(plan["bootenv"]), plan=plan, wake=WAKE)
-    send_into(context, wish, counts_as_effect=False)
-    context.progress("waits for the installed system to call back")
-    return Pending(WAKE, INSTALL_DEADLINE_S)
+@dataclass(frozen=True)
+class OsInstalled:
+    own_key: str  #: our public ssh key: what comes after the installation logs in with it
+
+    def run(self, ticket: Ticket, context: RunContext) -> Outcome:
+        """The point of no return is recorded when the installer says that it is about to write:
+        until then nothing is lost, and an unreachable BMC is only a reason to try again."""
+        if ticket.wake is not None:
+            return _installed(ticket, ticket.wake, context)
+        disk = install_disk(ticket)
+        plan = install_plan(ticket, disk, self.own_key)
+        context.log(f"installs {plan['bootenv']} on {disk['name']}, serial {disk['serial']}")
+        context.progress(f"boots the installer of {plan['bootenv']}")
+        wish = BootWish(BootKind.INSTALL, bootenv=str(plan["bootenv"]), plan=plan, wake=WAKE)
+        send_into(context, wish, counts_as_effect=False)
+        context.progress("waits for the installed system to call back")
+        return Pending(WAKE, INSTALL_DEADLINE_S)
 
 
 def check_installed(ticket: Ticket, context: RunContext) -> CheckOutcome:
@@ -49,7 +54,7 @@ def _disks(ticket: Ticket) -> Sequence[Mapping[str, Json]]:
     return disks
 
 
-def install_plan(ticket: Ticket, disk: Mapping[str, Json]) -> dict[str, Json]:
+def install_plan(ticket: Ticket, disk: Mapping[str, Json], own_key: str) -> dict[str, Json]:
     """What the installer is told. A disk that nobody saw at the commit is written only if blank."""
     given = ticket.input
     may_wipe = ticket.wipe_any or disk["serial"] in ticket.confirmed_disks
@@ -64,7 +69,7 @@ def install_plan(ticket: Ticket, disk: Mapping[str, Json]) -> dict[str, Json]:
             "gateway": given["gateway"],
             "mac": given["mac"],
         },
-        "authorized_keys": list(given["authorized_keys"]),
+        "authorized_keys": list(dict.fromkeys([own_key, *given["authorized_keys"]])),
     }
 
 

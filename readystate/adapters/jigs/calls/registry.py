@@ -4,7 +4,7 @@ from readystate.adapters.jigs.call import CallJig
 from readystate.adapters.jigs.calls.bios import check_bios, configure_bios
 from readystate.adapters.jigs.calls.bmc import BmcManaged, Prove
 from readystate.adapters.jigs.calls.firmware import check_baseline, recheck_baseline
-from readystate.adapters.jigs.calls.install import check_installed, install_os
+from readystate.adapters.jigs.calls.install import OsInstalled, check_installed
 from readystate.adapters.jigs.calls.inventory import check_inventory, take_inventory
 from readystate.adapters.jigs.calls.raid import check_raid, configure_raid
 from readystate.adapters.jigs.calls.site import (
@@ -15,8 +15,8 @@ from readystate.adapters.jigs.calls.site import (
 )
 
 
-def shipped_calls(*, prove: Prove, claim: Claim) -> CallJig:
-    bmc, address = BmcManaged(prove), AddressAdmin(claim)
+def shipped_calls(*, prove: Prove, claim: Claim, own_key: str) -> CallJig:
+    bmc, address, install = BmcManaged(prove), AddressAdmin(claim), OsInstalled(own_key)
     return CallJig(
         functions={
             "bmc_prove": bmc.run,
@@ -24,7 +24,7 @@ def shipped_calls(*, prove: Prove, claim: Claim) -> CallJig:
             "firmware_check": check_baseline,
             "bios_configure": configure_bios,
             "raid_configure": configure_raid,
-            "os_install": install_os,
+            "os_install": install.run,
             "address_allocate": address.run,
             "service_declared": declare_service,
         },
