@@ -803,6 +803,30 @@ class HistoryContract:
             done.finished_at,
         )
 
+    def test_whatever_hardware_says_can_be_recorded(self, rig: StoreRig) -> None:
+        site = rig.store.write(add_site, kind="setup")
+        odd = "zero \x00, broken \udc80, snow \N{SNOWMAN}"
+        told = "zero \N{REPLACEMENT CHARACTER}, broken ?, snow \N{SNOWMAN}"
+
+        def change(tx: Transaction) -> RunId:
+            node = add_node(tx, site, "n1", vendor=odd, model=odd, labels={"says": odd})
+            (item,) = add_chain(tx, site, node.id, ["worker"])
+            run = start(tx, item, progress=odd)
+            tx.record_outcome(
+                run.id, outcome="failed", error_family="", error_message=odd, hammers=[odd], at=NOW
+            )
+            tx.append(Event("a", NOW, data={"says": odd}))
+            return run.id
+
+        run_id = rig.store.write(change, kind="odd")
+        record = rig.store.read(lambda reader: reader.run(run_id))
+        node = rig.store.read(lambda reader: reader.node("n1"))
+        (_, event) = rig.store.read(lambda reader: reader.events())[-1]
+
+        assert (told, told, (odd,)) == (record.run.progress, record.error_message, record.hammers)
+        assert (told, told, {"says": odd}) == (node.vendor, node.model, node.labels)
+        assert {"says": odd} == event.data
+
     def test_runs_are_listed_newest_first(self, rig: StoreRig) -> None:
         site = rig.store.write(add_site, kind="setup")
         a, b = rig.store.write(lambda tx: add_chain(tx, site, None, ["a", "b"]), kind="bind")

@@ -40,6 +40,14 @@ def json_text(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), default=_concealed)
 
 
+def storable_text(text: str) -> str:
+    """What hardware and programs say may hold zero characters, which PostgreSQL refuses, and broken
+    UTF-8, which both do: a strange answer must not stop the transaction that records it."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 def _concealed(value: Any) -> Any:
     if isinstance(value, Secret):
         return str(value)
@@ -181,7 +189,13 @@ def hold_of(row: Row, instant: ReadInstant) -> Hold:
 
 
 def hold_row(hold: Hold) -> Row:
-    return (hold.scope.value, hold.subject_id, hold.by, instant_text(hold.at), hold.reason)
+    return (
+        hold.scope.value,
+        hold.subject_id,
+        hold.by,
+        instant_text(hold.at),
+        storable_text(hold.reason),
+    )
 
 
 def unit_of(node_id: int | None, node_role_id: int) -> Unit:
@@ -231,8 +245,8 @@ def node_row(node: Node, node_id: int) -> Row:
         node.is_available,
         node.uuid,
         node.serial,
-        node.vendor,
-        node.model,
+        storable_text(node.vendor),
+        storable_text(node.model),
         json_text([[item.protocol, item.address, item.port, item.credential] for item in node.bmc]),
         node.admin_address,
         node.ssh_port,
@@ -296,7 +310,7 @@ def run_row(run: Run, role: RoleName | str, node: str) -> Row:
         optional_instant_text(run.not_before),
         run.action,
         run.by,
-        run.progress,
+        storable_text(run.progress),
         role,
         node,
         "",

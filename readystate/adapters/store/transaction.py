@@ -12,7 +12,7 @@ from readystate.adapters.store.history import HistoryReads
 from readystate.adapters.store.instants import instant_text
 from readystate.adapters.store.intent import IntentReads
 from readystate.adapters.store.intent_writes import IntentWrites
-from readystate.adapters.store.mapping import json_text, unit_of
+from readystate.adapters.store.mapping import json_text, storable_text, unit_of
 from readystate.adapters.store.noun_writes import NounWrites
 from readystate.adapters.store.nouns import NounReads
 from readystate.adapters.store.tables import run_inputs, wakes
@@ -64,7 +64,7 @@ class SqlTransaction(SqlReader, AgendaWrites, NounWrites, IntentWrites):
             " finished_at = ? WHERE id = ?",
             outcome,
             error_family,
-            error_message,
+            storable_text(error_message),
             json_text(list(hammers)),
             instant_text(at),
             run_id,
