@@ -148,6 +148,8 @@ class PlanOut(Shape):
     waits_for_person: list[PlaceOut]
     reboots: dict[str, tuple[int, int]]
     """By node: at least, at most."""
+    is_exact: bool
+    """Nothing rests on an output that is not known yet: what is told is what happens."""
 
 
 @router.post(
