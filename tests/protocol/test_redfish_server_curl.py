@@ -328,6 +328,23 @@ def test_boot_order_is_read_back_as_it_was_set(served: Served, curl: Curl) -> No
     assert ("disk", "pxe", "cdrom") == tuple(served.bmc.boot_order)[::-1]
 
 
+def test_bios_mode_decides_how_it_boots_and_shows_as_the_override_mode(
+    served: Served, curl: Curl
+) -> None:
+    name, value = {
+        "dell": ("BootMode", "Bios"),
+        "hpe": ("BootMode", "LegacyBios"),
+        "supermicro": ("BootModeSelect", "LEGACY"),
+    }[served.personality]
+    served.power_on()
+    assert "UEFI" == curl(served.system).body["Boot"]["BootSourceOverrideMode"]
+    patch_bios(curl, {name: value})
+    served.reset()
+
+    assert "Legacy" == curl(served.system).body["Boot"]["BootSourceOverrideMode"]
+    assert [True, False] == [boot.uefi for boot in served.bmc.machine.boots]
+
+
 def test_identify_light_is_lit_and_put_out(served: Served, curl: Curl) -> None:
     lit = []
     for value in (True, False):

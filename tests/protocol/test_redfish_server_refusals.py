@@ -35,7 +35,6 @@ NUMBERS = {
 def shared(request: pytest.FixtureRequest) -> Iterator[Served]:
     bmc = make_bmc(request.param, f"{rack_network()}.4.{list(VENDORS).index(request.param) + 1}")
     with serve([bmc]) as (one,):
-        Curl(one)(one.settings)  # gives the BIOS its vendor's defaults
         yield one
 
 

@@ -19,6 +19,7 @@ from readystate.lab.bmc.personalities.dell import DELL
 from readystate.lab.bmc.personalities.hpe import HPE
 from readystate.lab.bmc.personalities.personality import Personality
 from readystate.lab.bmc.personalities.supermicro import SUPERMICRO
+from readystate.lab.bmc.redfish_bios import attributes
 from readystate.lab.bmc.redfish_requests import Request, respond
 from readystate.lab.bmc.redfish_service import RedfishService
 from readystate.lab.bmc.redfish_tree import Tree, tree_of
@@ -102,7 +103,9 @@ class RedfishServer:
         for bmc in bmcs:
             personality = PERSONALITIES.get(bmc.machine.hardware.personality)
             if personality is not None:
-                face = _Face(RedfishService(bmc, personality), tree_of(personality))
+                service = RedfishService(bmc, personality)
+                attributes(service)  # the first boot must know the vendor's defaults already
+                face = _Face(service, tree_of(personality))
                 bmc.on_bmc_reset.append(partial(self._cut, face))
                 self._faces.append(face)
         self._is_running = False

@@ -135,9 +135,7 @@ def _is_uefi(service: RedfishService, override: BootOverride) -> bool:
     """The override's mode; with none set, the mode that the BIOS boots in."""
     if override.device is not BootDevice.NONE:
         return override.uefi
-    bios = service.bmc.bios
-    mode = bios.get("BootMode", bios.get("BootModeSelect", "Uefi"))
-    return str(mode).lower() in ("uefi", "dual")
+    return service.bmc.boots_uefi
 
 
 def _boot_order(service: RedfishService) -> list[str]:

@@ -208,18 +208,25 @@ class VirtualBmc:
             self.override = BootOverride()
         return self.override
 
+    @property
+    def boots_uefi(self) -> bool:
+        """The mode that the BIOS is set to; one without such a setting boots in legacy mode."""
+        mode = self.bios.get("BootMode", self.bios.get("BootModeSelect", ""))
+        return str(mode).lower() in ("uefi", "dual")
+
     def begin_boot(self) -> BootChoice:
         self.ledger.boots += 1
         self._apply_pending()
         for hook in self.on_boot:
             hook()
         override = self.current_override()
-        order = self.boot_order
+        order, uefi = self.boot_order, self.boots_uefi
         if override.device is not BootDevice.NONE:
+            uefi = override.uefi
             order = (override.device, *(item for item in order if item is not override.device))
         if not override.persistent:
             self.override = BootOverride()
-        return BootChoice(order=order, uefi=override.uefi, virtual_media_url=self.virtual_media_url)
+        return BootChoice(order=order, uefi=uefi, virtual_media_url=self.virtual_media_url)
 
     def _apply_pending(self) -> None:
         if self.bios_pending:
