@@ -31,8 +31,10 @@ RUN_COLUMNS = ", ".join(f'"{column.name}"' for column in list(runs.columns)[:20]
 
 _ON_NODES = f"SELECT {NODE_ROLE_COLUMNS} FROM node_roles WHERE node_id IN ?ids ORDER BY id"
 _BY_ID = f"SELECT {NODE_ROLE_COLUMNS} FROM node_roles WHERE id IN ?ids"
-_PARENTS = f"SELECT {EDGE_COLUMNS} FROM edges WHERE child_id IN ?ids"
-_HARD_PARENTS = f"{_PARENTS} AND kind = 'hard'"
+_EDGES_TO = f"SELECT {EDGE_COLUMNS} FROM edges WHERE child_id IN ?ids"
+_IN_ORDER = "ORDER BY child_id, parent_id"  # so that blockers read the same on both databases
+_PARENTS = f"{_EDGES_TO} {_IN_ORDER}"
+_HARD_PARENTS = f"{_EDGES_TO} AND kind = 'hard' {_IN_ORDER}"
 _NODES = f"SELECT {NODE_COLUMNS} FROM nodes WHERE id IN ?ids"
 _MACS = "SELECT node_id, mac FROM node_macs WHERE node_id IN ?ids ORDER BY node_id, position"
 _RUNS_ON_NODES = (
