@@ -19,10 +19,15 @@ from readystate.domain.deployment import (
     SetAttribute,
     Unbind,
 )
+from readystate.domain.digest import sources
 from readystate.domain.errors import Conflict
 from readystate.domain.graph import Edge, EdgeKind, Graph
 from readystate.domain.ids import DeploymentId, NodeRoleId
 from readystate.domain.node_role import Confirmation, NodeRole, Verb
+
+
+#: The output in which an inventory lists disks, each with its `serial`.
+DISKS = "hardware/disks"
 
 
 @dataclass
@@ -37,8 +42,17 @@ class Draft:
     confirmed: list[NodeRoleId] = field(default_factory=list)
 
 
-def confirmation_of(proposal: Proposal, now: datetime, by: str) -> Confirmation:
-    return Confirmation(by=by, at=now, wipe_any=proposal.wipe_any)
+def seen_disks(graph: Graph, node_role: NodeRole) -> tuple[str, ...]:
+    """Serials of the disks that a person can know of when confirming: those that the node-role
+    wants to be told of and that somebody has put out already."""
+    serials: list[str] = []
+    for want in graph.role_of(node_role).wants:
+        if want.attribute != DISKS:
+            continue
+        for source in sources(graph, node_role, want):
+            found = graph.read_outputs(source).get(DISKS, ())
+            serials += [str(disk["serial"]) for disk in found]
+    return tuple(serials)
 
 
 def draft_proposal(
@@ -55,7 +69,7 @@ def draft_proposal(
     change_values(graph, proposal)
     _take_away(draft, proposal, now)
     _bind(draft, proposal, catalogs, deployments, now)
-    give = confirmation_of(proposal, now, by)
+    give = Confirmation(by=by, at=now, wipe_any=proposal.wipe_any)
     for change in proposal.changes:
         if isinstance(change, Confirm):
             _confirm(draft, change.node_role_id, give)
@@ -119,7 +133,7 @@ def _confirm(draft: Draft, item: NodeRoleId, give: Confirmation) -> None:
     node_role = graph.node_roles[item]
     if not graph.role_of(node_role).is_destructive:
         raise Conflict(f"{node_role.role} is not destructive", why="there is nothing to confirm")
-    graph.put(replace(node_role, confirmation=give))
+    graph.put(replace(node_role, confirmation=replace(give, disks=seen_disks(graph, node_role))))
     draft.confirmed.append(item)
 
 
@@ -127,7 +141,8 @@ def _confirm_if_destructive(draft: Draft, item: NodeRoleId, give: Confirmation) 
     graph = draft.graph
     node_role = graph.node_roles[item]
     if graph.role_of(node_role).is_destructive and not graph.is_barrier(node_role):
-        changed = replace(node_role, confirmation=give)
+        seen = replace(give, disks=seen_disks(graph, node_role))
+        changed = replace(node_role, confirmation=seen)
         if item < 0:
             graph.node_roles[item] = changed
         else:

@@ -18,6 +18,7 @@ from readystate.domain.outcome import Json
 from readystate.domain.power import PowerAction
 from readystate.domain.role import Lane
 from readystate.domain.run import Run, RunKind, RunPhase, StopReason
+from readystate.engine.draft import seen_disks
 from readystate.engine.propagation import Propagation, look_at_all, unit_of
 from readystate.engine.scope import deployments_inside
 from readystate.ports.store import Reader, Transaction, Unit, UnitKind
@@ -83,7 +84,8 @@ def retry(tx: Transaction, item: NodeRoleId, now: datetime, *, by: str) -> None:
     def again(graph: Graph) -> Iterable[NodeRoleId]:
         node_role = graph.node_roles[item].after(Verb.RETRY, now)
         if graph.role_of(node_role).is_destructive:
-            node_role = replace(node_role, confirmation=Confirmation(by, now))
+            seen = seen_disks(graph, node_role)
+            node_role = replace(node_role, confirmation=Confirmation(by, now, disks=seen))
         graph.put(node_role)
         return (item,)
 
@@ -104,7 +106,9 @@ def confirm(
                 why=f"it is {node_role.state}",
                 hint="confirm when it is blocked, to do or active; retry it when in error",
             )
-        graph.put(replace(node_role, confirmation=Confirmation(by, now, wipe_any=wipe_any)))
+        seen = seen_disks(graph, node_role)
+        given = Confirmation(by, now, disks=seen, wipe_any=wipe_any)
+        graph.put(replace(node_role, confirmation=given))
         return (item,)
 
     _change_one(tx, item, give, now, by)

@@ -244,8 +244,10 @@ class Annealing(RuleBasedStateMachine):
         world = self.world
         zombies = list(world.dispatcher.messages)
         world.dispatcher.messages.clear()
+        has_acted = bool(answer_too_late and zombies and world.act(zombies[0]))
         world.annealer = world.new_engine()
-        if answer_too_late and zombies:
+        if has_acted:
+            world.turn()
             world.answer(zombies[0], world.good_answer(zombies[0]))
 
     @rule(data=st.data())
