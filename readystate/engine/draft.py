@@ -25,7 +25,6 @@ from readystate.domain.graph import Edge, EdgeKind, Graph
 from readystate.domain.ids import DeploymentId, NodeRoleId
 from readystate.domain.node_role import Confirmation, NodeRole, Verb
 
-
 #: The output in which an inventory lists disks, each with its `serial`.
 DISKS = "hardware/disks"
 
