@@ -282,7 +282,7 @@ def _parse_volume(service: RedfishService, controller: Controller, body: Body) -
     if "RAIDType" not in body:
         raise Refusal(400, "PropertyMissing", ("RAIDType",), "#/RAIDType")
     raid_type = body["RAIDType"]
-    if raid_type not in RAIDS:
+    if str(raid_type) not in RAIDS:
         raise Refusal(400, "PropertyValueNotInList", (str(raid_type), "RAIDType"), "#/RAIDType")
     drives = _parse_drives(service, controller, body)
     if not RAIDS[raid_type].fits(len(drives)):

@@ -192,7 +192,7 @@ def _parse_order(boot: Body) -> tuple[BootDevice, ...] | None:
     if not isinstance(order, list):
         raise Refusal(400, "PropertyValueTypeError", (str(order), "BootOrder"), "#/Boot/BootOrder")
     for reference in order:
-        if reference not in BOOT_OPTIONS:
+        if str(reference) not in BOOT_OPTIONS:
             raise Refusal(
                 400, "PropertyValueNotInList", (str(reference), "BootOrder"), "#/Boot/BootOrder"
             )

@@ -12,7 +12,7 @@ from readystate.lab.bmc.redfish_messages import Refusal
 from readystate.lab.bmc.redfish_query import apply_query
 from readystate.lab.bmc.redfish_service import RedfishService
 from readystate.lab.bmc.virtual_bmc import VirtualBmc
-from readystate.lab.hardware import Hardware, Nic
+from readystate.lab.hardware import Drive, Hardware, Nic
 from readystate.lab.machines.inert import InertMachine
 
 RESOURCES = {"/a": {"@odata.id": "/a", "Id": "a", "Next": {"@odata.id": "/b"}}, "/b": {"Id": "b"}}
@@ -29,7 +29,7 @@ HARDWARE = Hardware(
     cpu_cores=1,
     memory_bytes=2**30,
     nics=(Nic("eno1", "0c:c4:7a:00:00:01", 1000, "0000:19:00.0"),),
-    drives=(),
+    drives=tuple(Drive(f"Disk.Bay.{bay}", 10**9, "S4510", f"D{bay}") for bay in range(4)),
 )
 
 
