@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from readystate.lab.bmc.faults import Fault
+from readystate.lab.bmc.redfish import RedfishServer
 from tests.protocol.redfish_rack import (
     CERTIFICATE,
     PASSWORD,
@@ -176,6 +177,22 @@ def _wait_for(curl: Curl) -> None:
     while curl.try_("/redfish/v1") is None:
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def test_start_listens_everywhere_or_nowhere_and_says_why() -> None:
+    free, taken = (make_bmc("dell", f"{rack_network()}.7.{host}") for host in (20, 21))
+
+    async def try_start(server: RedfishServer) -> None:
+        with pytest.raises(OSError, match="in use"):
+            await server.start()
+        await server.stop()
+
+    with serve([taken]) as (one,):
+        both = RedfishServer([free, taken], port=PORT, certificate=CERTIFICATE)
+        one.on_loop(lambda: try_start(both))
+        assert 200 == Curl(one)(one.system).status
+    with serve([free, taken]) as rack:
+        assert [200, 200] == [Curl(one)(one.system).status for one in rack]
 
 
 def test_lab_certificate_verifies_against_its_own_authority() -> None:

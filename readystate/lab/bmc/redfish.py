@@ -42,7 +42,7 @@ TLS_BUFFER_BYTES = 32 * 1024
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Face:
     """One BMC's listener, its open connections, and what answers on them."""
 
@@ -99,6 +99,7 @@ class RedfishServer:
         self._port = port
         self._tls = server_context(self.certificate)
         self._faces: list[_Face] = []
+        self._open: list[_Face] = []  #: those that listen
         self._handshakes: set[asyncio.Task[None]] = set()
         for bmc in bmcs:
             personality = PERSONALITIES.get(bmc.machine.hardware.personality)
@@ -108,38 +109,35 @@ class RedfishServer:
                 face = _Face(service, tree_of(personality))
                 bmc.on_bmc_reset.append(partial(self._cut, face))
                 self._faces.append(face)
-        self._is_running = False
 
     async def start(self) -> None:
         """Listen on every address; either all of them or none."""
         loop = asyncio.get_running_loop()
-        self._is_running = True
         sslproto.SSLProtocol.max_size = TLS_BUFFER_BYTES
-        bound: list[_Face] = []
         try:
             for face in self._faces:
                 face.http = web.Server(face.handle, access_log=None, keepalive_timeout=KEEP_ALIVE_S)
                 face.listener = _listen(face.service.bmc.address, self._port)
-                bound.append(face)
+                self._open.append(face)
         except OSError:
-            for face in bound:
-                face.listener.close()
+            await self.stop()
             raise
-        for face in self._faces:
+        for face in self._open:
             loop.add_reader(face.listener.fileno(), self._accept, face)
 
     async def stop(self) -> None:
+        """Close every listener and cut every connection; harmless when nothing was started."""
         loop = asyncio.get_running_loop()
-        self._is_running = False
-        for face in self._faces:
+        closing, self._open = self._open, []
+        for face in closing:
             loop.remove_reader(face.listener.fileno())
             face.listener.close()
         for handshake in self._handshakes:
             handshake.cancel()
         await asyncio.gather(*self._handshakes, return_exceptions=True)
-        for face in self._faces:
+        for face in closing:
             face.cut()  # else each kept connection would be waited for
-        await asyncio.gather(*(face.http.shutdown(SHUTDOWN_S) for face in self._faces))
+        await asyncio.gather(*(face.http.shutdown(SHUTDOWN_S) for face in closing))
 
     def _accept(self, face: _Face) -> None:
         for _ in range(BACKLOG):
@@ -169,7 +167,7 @@ class RedfishServer:
             connection.close()
 
     def _cut(self, face: _Face) -> None:
-        if self._is_running:
+        if face in self._open:
             face.cut()
 
 
