@@ -19,7 +19,7 @@ help:  ## this story
 	@printf '\n  ARGS="..." is handed on: make rack ARGS=--once; make test ARGS="-k lanes -x"\n'
 
 rack: setup  ## a virtual rack of 12 nodes goes from BMC scan to ready; API left on 127.0.0.1:8000
-	@$(BIN)/readystate lab rack $(ARGS)
+	@$(BIN)/readystate rack --state-dir var/rack $(ARGS)
 
 test: setup setup-test  ## lint, types, layers and all tests: what CI runs
 	@$(BIN)/python tools/check.py $(ARGS)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from readystate.lab.process import LabProcess
     from readystate.settings import Settings
 
+DEFAULT_PORT = 8000
 MARK = "rack.mark"  #: a folder that bears it was made by us and may be emptied by us
 LAB_DIR = "lab"
 LOG_FILE = "readystate.log"
@@ -49,7 +50,7 @@ class RackWish:
     state_dir: Path
     nodes: int = 12
     once: bool = False
-    port: int = 8000
+    port: int = DEFAULT_PORT
     network: str | None = None
     pace: float = 1.0
     seed: int = 0
@@ -63,7 +64,7 @@ def rack(
     state_dir: Annotated[
         Path | None, typer.Option(help="Where it keeps its state; emptied at each start.")
     ] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Of the API.")] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Of the API.")] = DEFAULT_PORT,
     network: Annotated[
         str | None, typer.Option(help="Loopback network of the machines, as 127.32.")
     ] = None,
@@ -164,6 +165,7 @@ class _Guide:
     lab: "LabProcess"
     _exit_code: int = INTERRUPTED  #: until the tour has come to its end
     _error: BaseException | None = None
+    _is_found: bool = False  #: the CLI of this installation finds us without being told
     _blockers: dict[str, tuple[float, str]] = field(default_factory=dict)
 
     def start(self) -> None:
@@ -208,7 +210,9 @@ class _Guide:
         ):
             tour = RackTour(Api(target, http))
             scanned_at = self._prepare(tour, view)
-            remember_rack(self.settings.api_url, self.settings.data_dir)
+            self._is_found = self.wish.port == DEFAULT_PORT and remember_rack(
+                self.settings.api_url, self.settings.data_dir
+            )
             state = self._look_on(tour, view)
             nodes = tour.nodes()
             self._tell_summary(tour.summary(scanned_at), view.say)
@@ -284,6 +288,9 @@ class _Guide:
             f"log: {settings.data_dir / LOG_FILE}")  # fmt: skip
         say("In a second shell:")
         say(f"    . {sys.prefix}/bin/activate")
+        if not self._is_found or _finds_another_server():
+            say(f"    export READYSTATE_DATA_DIR={settings.data_dir} "
+                f"READYSTATE_API_URL={settings.api_url}")  # fmt: skip
         say("    readystate nodes list")
         say(f"    readystate why {first['name']}")
         if first["bmc"]:
@@ -298,6 +305,21 @@ def _planned(plan: PlanDigest) -> str:
         f"{plan.runs} runs on {plan.nodes} nodes, {reboots} reboots, "
         f"{plan.destructive} destructive steps on {plan.disks} disks"
     )
+
+
+def _finds_another_server() -> bool:
+    """The CLI, unless told otherwise, would take another server's token."""
+    from readystate.cli.running_rack import find_rack
+    from readystate.cli.target import find_target
+
+    try:
+        target = find_target()
+    except ReadystateError:
+        return True
+    rack = find_rack()
+    if rack is None:
+        return True
+    return target.token != read_token(Path(rack.data_dir) / SERVER_TOKEN_FILE)
 
 
 def _is_ready(node: "Node") -> bool:

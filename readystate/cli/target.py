@@ -2,13 +2,15 @@
 
 The token is never an argument: process lists show those. It comes, first found, from
 `--token-file`, the setting `api_token`, `~/.config/readystate/token`, or the data folder of a
-server on this machine. The last one goes to no other URL than that server's."""
+server on this machine. The last one goes to no other URL than that server's. Where there is none
+at all, a rack that this installation runs is meant."""
 
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from readystate.cli.errors import Unauthenticated
+from readystate.cli.running_rack import find_rack
 from readystate.domain.errors import BadRequest
 from readystate.domain.secret import Secret
 
@@ -48,6 +50,9 @@ def find_target() -> Target:
     for place in places:
         if place.exists():
             return Target(settings.api_url, read_token(place))
+    rack = find_rack() if wishes.url is None else None
+    if rack is not None:
+        return Target(rack.url, read_token(Path(rack.data_dir) / SERVER_TOKEN_FILE))
     raise Unauthenticated(
         f"no token for {settings.api_url}",
         why="looked for " + ", ".join(str(place) for place in places),
