@@ -13,6 +13,7 @@ from typing import Any
 from readystate.domain.graph import MISSING, UNKNOWN, EdgeKind, Graph
 from readystate.domain.node_role import NodeRole, NodeRoleState
 from readystate.domain.role import Epoch, Role, Scope, Take, Want
+from readystate.domain.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,17 @@ def read_input(graph: Graph, node_role: NodeRole) -> Input:
         [role.version, verdict, {name: _canonical(value) for name, value in values.items()}],
         sort_keys=True,
         separators=(",", ":"),
+        default=_mark_of,
     )
     wants = hashlib.sha256(canonical.encode()).hexdigest()[:24]
     return Input(f"{wants}.{epochs}", verdict, missing, values, is_known)
+
+
+def _mark_of(value: object) -> dict[str, str]:
+    """A secret may stand anywhere inside a value. Never the secret itself: digests are shown."""
+    if isinstance(value, Secret) and value.mark:
+        return {"$secret": value.mark}
+    raise TypeError(f"{type(value).__name__} cannot be digested: no value of a store")
 
 
 def _canonical(value: Any) -> Any:

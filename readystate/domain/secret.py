@@ -8,6 +8,8 @@ class Secret:
     """A password or token. `str`, `repr` and formatting give `***`; `reveal()` is explicit."""
 
     _value: str = field(repr=False)
+    #: Keyed hash of the value, given by whoever stores it: what input digests rest on instead.
+    mark: str = field(default="", compare=False, repr=False)
 
     def reveal(self) -> str:
         return self._value

@@ -105,6 +105,20 @@ def test_a_secret_of_a_lost_key_says_so(rig: StoreRig) -> None:
         store.read(lambda reader: reader.attribute_layers(AttributeScope.NODE, 1))
 
 
+def test_what_rests_on_a_secret_survives_a_rotation(rig: StoreRig) -> None:
+    def mark(store: SqlStore) -> str:
+        found = store.read(lambda reader: reader.attribute_layers(AttributeScope.NODE, 1))
+        return str(found["password"].mark)
+
+    rig.store.write(write_secrets, kind="secrets")
+    before = mark(rig.store)
+    key_file = rig.data_dir / KEY_FILE
+    key_file.write_text(f"{Fernet.generate_key().decode()}\n{key_file.read_text()}")
+
+    assert before
+    assert before == mark(rig.reopened())
+
+
 def test_rotation_seals_everything_with_the_new_key(rig: StoreRig) -> None:
     rig.store.write(write_secrets, kind="secrets")
     key_file = rig.data_dir / KEY_FILE

@@ -1,8 +1,11 @@
 """Secrets at rest: sealed with a key that lies beside the database, never in it.
 
 The key file holds one Fernet key on each line, the current one first. To rotate, put a new key
-before the old ones, start again and `SqlStore.reseal`; then the old lines may go."""
+before the old ones, start again and `SqlStore.reseal`; then the old lines may go. The key of marks
+beside it is never rotated: whatever rests on a secret would run again."""
 
+import hashlib
+import hmac
 import json
 import os
 from pathlib import Path
@@ -15,13 +18,15 @@ from readystate.domain.errors import BadRequest
 from readystate.domain.secret import Secret
 
 _SEALED = "$sealed"
+MARKS_FILE = "marks.key"
 
 
 class Seal:
     """Writes JSON in which secrets are sealed, and reads it again."""
 
-    def __init__(self, keys: list[str]) -> None:
+    def __init__(self, keys: list[str], marks_key: str) -> None:
         self._fernet = MultiFernet([Fernet(key) for key in keys])
+        self._marks_key = marks_key.encode()
 
     def conceal(self, secret: Secret) -> str:
         return self._fernet.encrypt(secret.reveal().encode()).decode()
@@ -29,13 +34,15 @@ class Seal:
     def uncover(self, token: str) -> Secret:
         """Raises StoreError when the token was sealed with a key that is not here."""
         try:
-            return Secret(self._fernet.decrypt(token.encode()).decode())
+            value = self._fernet.decrypt(token.encode())
         except InvalidToken as error:
             raise StoreError(
                 "a stored secret cannot be opened",
                 why="it was sealed with another key than those in secrets.key",
                 hint="put the old key back as a further line of secrets.key",
             ) from error
+        mark = hmac.new(self._marks_key, value, hashlib.sha256).hexdigest()[:24]
+        return Secret(value.decode(), mark)
 
     def rotated(self, token: str) -> str:
         """The same secret under the current key. Raises StoreError as `uncover` does."""
@@ -78,16 +85,20 @@ class Seal:
 
 def load_seal(key_file: Path) -> Seal:
     """The seal of this key file, which is made (for its owner alone) if it is absent."""
+    return Seal(_load_keys(key_file), _load_keys(key_file.with_name(MARKS_FILE))[0])
+
+
+def _load_keys(key_file: Path) -> list[str]:
     try:
         descriptor = os.open(key_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
-        return Seal(_keys_in(key_file))
+        return _keys_in(key_file)
     key = Fernet.generate_key().decode()
     with os.fdopen(descriptor, "w") as file:
         file.write(f"{key}\n")
         file.flush()
         os.fsync(file.fileno())
-    return Seal([key])
+    return [key]
 
 
 def _keys_in(key_file: Path) -> list[str]:
