@@ -47,7 +47,8 @@ def resume(tx: Transaction, scope: HoldScope, subject_id: int, now: datetime, *,
     def begin_anew(graph: Graph) -> Iterable[NodeRoleId]:
         for item in tuple(graph.focus):
             node_role = graph.node_roles[item]
-            if only in (None, item) and node_role.state in _WAITING and node_role.deferrals:
+            has_history = node_role.deferrals or node_role.first_started_at is not None
+            if only in (None, item) and node_role.state in _WAITING and has_history:
                 graph.put(
                     replace(
                         node_role, attempts=0, deferrals=0, first_started_at=None, not_before=None
