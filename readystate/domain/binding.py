@@ -75,6 +75,21 @@ class Binder:
             return existing
         return self._create(role, node_id, deployment_id)
 
+    def complete(self, item: NodeRoleId) -> None:
+        """What an existing vertex needs and has lost meanwhile: a parent may have been unbound
+        while the vertex was recalled."""
+        vertex = self.graph.node_roles[item]
+        catalog = self.catalogs[vertex.deployment_id]
+        bound = {
+            self.graph.node_roles[edge.parent].role
+            for edge in self.graph.parents[item]
+            if edge.kind is EdgeKind.HARD
+        }
+        for need in catalog.parents(vertex.role):
+            if not bound.intersection(catalog.providers(need.name)):
+                for parent in self._need(need.name, vertex.node_id, vertex.deployment_id):
+                    self._add_edge(Edge(parent, item, EdgeKind.HARD, need.reason))
+
     def finish(self) -> None:
         """Commit what was created and give it the counters that its parents imply now; existing
         children of new edges are changed in the working set, for the rules to carry on."""

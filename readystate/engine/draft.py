@@ -103,7 +103,8 @@ def _bind(
 ) -> None:
     graph = draft.graph
     binds = [change for change in proposal.changes if isinstance(change, Bind)]
-    if not binds:
+    again = {change.node_role_id for change in proposal.changes if isinstance(change, Recommit)}
+    if not binds and not again:
         return
     names = {item.id: item.name for item in deployments}
     binder = Binder(graph, catalogs, names, now)
@@ -122,6 +123,8 @@ def _bind(
         placed, key=lambda item: (item[0].node_id or 0, item[0].role)
     ):
         binder.bind(change.role, node_id=change.node_id, deployment_id=deployment_id)
+    for item in sorted(again):
+        binder.complete(item)
     binder.finish()
     draft.created = binder.created
     draft.new_edges = binder.new_edges
