@@ -1,0 +1,28 @@
+"""Fixtures of the scenario tests."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from readystate.domain.role import Role
+from tests.property.invariants import check_always
+from tests.property.scenario import Rig
+
+
+@pytest.fixture
+def make_rig() -> Iterator[Callable[..., Rig]]:
+    """Builds rigs from roles; whatever the scenario did, the invariants hold at its end."""
+    with ExitStack() as stack:
+        made: list[Rig] = []
+
+        def make(*roles: Role, **said: Any) -> Rig:
+            rig = Rig(*roles, **said)
+            stack.callback(rig.close)
+            made.append(rig)
+            return rig
+
+        yield make
+        for rig in made:
+            check_always(rig)
