@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import httpx
@@ -141,6 +142,8 @@ def _serve(wish: RackWish, lab: "LabProcess") -> int:
     )
     _put_boot_files(settings.data_dir / "boot")
     guide = _Guide(wish, settings, lab)
+    # The tour ends the server by SIGTERM; when Ctrl-C was faster, that one must hurt nobody.
+    signal.signal(signal.SIGTERM, guide.take_signal)
     with (wish.state_dir / LOG_FILE).open("w") as log:
         bootstrap.serve(settings, say=lambda _line: None, started=guide.start, log_stream=log)
     return guide.end()
@@ -165,6 +168,7 @@ class _Guide:
     lab: "LabProcess"
     _exit_code: int = INTERRUPTED  #: until the tour has come to its end
     _error: BaseException | None = None
+    _thread: threading.Thread | None = None
     _is_found: bool = False  #: the CLI of this installation finds us without being told
     _blockers: dict[str, tuple[float, str]] = field(default_factory=dict)
 
@@ -173,9 +177,15 @@ class _Guide:
         self._thread = threading.Thread(target=self._run, name="rack-tour", daemon=True)
         self._thread.start()
 
+    def take_signal(self, _number: int, _frame: FrameType | None) -> None:
+        """While no server listens to signals."""
+        if self._thread is None:
+            raise KeyboardInterrupt
+
     def end(self) -> int:
         """Once the server has stopped: the exit code. Raises what stopped the tour."""
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
         if self._error is not None:
             raise self._error
         return self._exit_code
@@ -186,7 +196,7 @@ class _Guide:
             self._exit_code = self._tour()
             is_over = self.wish.once
         except Unreachable:
-            pass  # the server was asked to stop before we had finished: Ctrl-C
+            is_over = False  # the server was asked to stop before we had finished: Ctrl-C
         except ReadystateError as error:
             self._error = error
         except BaseException as error:
