@@ -48,10 +48,9 @@ class Api:
     def delete(self, path: str) -> Any:
         return self._asked("DELETE", path)
 
-    def all(self, path: str, **params: Any) -> list[Any]:
-        """The items of all pages."""
+    def all(self, path: str, *, after: int | None = None, **params: Any) -> list[Any]:
+        """The items of all pages, from the one behind `after`."""
         items: list[Any] = []
-        after = None
         while True:
             page = self.get(path, **params, after=after, limit=1000)
             items += page["items"]

@@ -21,7 +21,9 @@ def events(
     after: Annotated[
         int | None, typer.Option(min=0, help="Those after this id; with -f: default is now.")
     ] = None,
-    kind: Annotated[list[str] | None, typer.Option(help="Only of this kind.")] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(metavar="KIND", help="Only of this kind; may be repeated.")
+    ] = None,
     node: Annotated[str, typer.Option(help="Only those of this node.")] = "",
     output: Output = Format.TABLE,
 ) -> None:

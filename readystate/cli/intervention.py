@@ -8,7 +8,7 @@ from readystate.cli.output import Columns, Format, Output, clock, say, show_list
 from readystate.domain.errors import BadRequest
 
 Target = Annotated[
-    str, typer.Argument(metavar="[NODE[/ROLE]]", help="A node, node-role or deployment.")
+    str, typer.Argument(metavar="NODE[/ROLE]", help="A node, node-role or deployment.")
 ]
 Path = Annotated[str, typer.Argument(metavar="NODE/ROLE", help="Its path or number.")]
 OfNodeRole = Annotated[bool, typer.Option("--node-role", help="Exactly this node-role.")]

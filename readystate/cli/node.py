@@ -124,8 +124,8 @@ def _short(value: Any) -> str:
 
 @app.command("import")
 def import_nodes(
-    name: Annotated[str, typer.Argument(metavar="[NODE]", help="Name of one node.")] = "",
-    bmc: Annotated[list[str] | None, typer.Option(help="Address of its BMC.")] = None,
+    name: Annotated[str, typer.Argument(metavar="NODE", help="Name of one node.")] = "",
+    bmc: Annotated[list[str] | None, typer.Option(metavar="ADDRESS", help="Of its BMC.")] = None,
     protocol: Annotated[str, typer.Option(help="redfish or ipmi; of all --bmc.")] = "redfish",
     port: Annotated[int | None, typer.Option(help="Where the BMC answers.")] = None,
     file: Annotated[

@@ -23,11 +23,22 @@ COLUMNS: Columns = {
 }
 
 ProposalId = Annotated[
-    int | None, typer.Argument(metavar="[PROPOSAL]", help="None: the only open one.")
+    int | None, typer.Argument(metavar="PROPOSAL", help="None: the only open one.")
 ]
-_Values = Annotated[list[str] | None, typer.Option("--set", help="ATTRIBUTE=VALUE, in YAML.")]
-_Names = Annotated[list[str] | None, typer.Option("--clear", help="Take a value away.")]
-_Roles = Annotated[list[str] | None, typer.Option("--bind", help="A role, with all it needs.")]
+_Values = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="ATTRIBUTE=VALUE",
+        help="The value in YAML; may be repeated, as all of these.",
+    ),
+]
+_Names = Annotated[
+    list[str] | None, typer.Option("--clear", metavar="ATTRIBUTE", help="Take a value away.")
+]
+_Roles = Annotated[
+    list[str] | None, typer.Option("--bind", metavar="ROLE", help="A role, with all it needs.")
+]
 _Paths = list[str] | None
 
 
@@ -36,14 +47,20 @@ def plan(
     set_values: _Values = None,
     clear: _Names = None,
     at: Annotated[
-        str, typer.Option(help="Where --set and --clear count: node:N, node-role:N/R, profile:P.")
+        str,
+        typer.Option(
+            metavar="SCOPE:NAME",
+            help="Where --set and --clear count: node:N, node-role:N/R, profile:P.",
+        ),
     ] = "",
     bind: _Roles = None,
-    nodes: Annotated[str, typer.Option(help="For --bind: n1,n2 or `all`.")] = "",
-    unbind: Annotated[_Paths, typer.Option(help="NODE/ROLE")] = None,
-    recall: Annotated[_Paths, typer.Option(help="NODE/ROLE")] = None,
-    confirm: Annotated[_Paths, typer.Option(help="NODE/ROLE to do again.")] = None,
-    use_catalog: Annotated[str, typer.Option(help="Version of other annotations.")] = "",
+    nodes: Annotated[str, typer.Option(metavar="N1,N2", help="For --bind; or `all`.")] = "",
+    unbind: Annotated[_Paths, typer.Option(metavar="NODE/ROLE", help="Take a role away.")] = None,
+    recall: Annotated[_Paths, typer.Option(metavar="NODE/ROLE", help="Back to proposed.")] = None,
+    confirm: Annotated[
+        _Paths, typer.Option(metavar="NODE/ROLE", help="Destroy and do again.")
+    ] = None,
+    use_catalog: Annotated[str, typer.Option(metavar="VERSION", help="Other annotations.")] = "",
     deployment: Annotated[str, typer.Option(help="The deployment that changes.")] = "system",
     title: Annotated[str, typer.Option(help="What it is for.")] = "",
     wipe_any: Annotated[

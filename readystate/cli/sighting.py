@@ -66,7 +66,7 @@ def list_sightings(
 def enroll(
     addresses: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ADDRESS[=NAME]]...", help="None: all that are no nodes yet."),
+        typer.Argument(metavar="ADDRESS[=NAME]", help="None: all that are no nodes yet."),
     ] = None,
     deployment: Place = "system",
     goal: Goal = "",

@@ -12,7 +12,7 @@ _EXPLAINED = 20
 
 def why(
     target: Annotated[
-        str, typer.Argument(metavar="[NODE[/ROLE]]", help="None: whatever needs a person.")
+        str, typer.Argument(metavar="NODE[/ROLE]", help="None: whatever needs a person.")
     ] = "",
     output: Output = Format.TABLE,
 ) -> None:

@@ -18,7 +18,8 @@ from readystate.domain.outcome import Json
 from readystate.domain.power import PowerAction
 from readystate.domain.role import Lane
 from readystate.domain.run import Run, RunKind, RunPhase, StopReason
-from readystate.engine.draft import seen_disks
+from readystate.engine.draft import give_confirmation, seen_disks
+from readystate.engine.naming import hold_subject_name
 from readystate.engine.propagation import Propagation, look_at_all, unit_of
 from readystate.engine.scope import deployments_inside
 from readystate.ports.store import Reader, Transaction, Unit, UnitKind
@@ -38,7 +39,8 @@ def hold(
 def resume(tx: Transaction, scope: HoldScope, subject_id: int, now: datetime, *, by: str) -> None:
     """Take a hold away; work under it begins a new history of attempts. Raises NotFound."""
     if not any(it.scope is scope and it.subject_id == subject_id for it in tx.holds()):
-        raise NotFound(f"{scope} {subject_id or ''} is not held", hint="see `readystate holds`")
+        name = hold_subject_name(tx, scope, subject_id)
+        raise NotFound(f"{scope} {name} is not held".replace("  ", " "), hint="readystate holds")
     tx.remove_hold(scope, subject_id)
     _say(tx, "hold.lifted", now, by, scope=scope.value, subject=subject_id)
     units = _units_under(tx, scope, subject_id)
@@ -100,16 +102,7 @@ def confirm(
     Given in blocked, todo or active; raises Conflict elsewhere."""
 
     def give(graph: Graph) -> Iterable[NodeRoleId]:
-        node_role = graph.node_roles[item]
-        if node_role.state not in (*_WAITING, NodeRoleState.ACTIVE):
-            raise Conflict(
-                f"{node_role.role} ({item}) cannot be confirmed",
-                why=f"it is {node_role.state}",
-                hint="confirm when it is blocked, to do or active; retry it when in error",
-            )
-        seen = seen_disks(graph, node_role)
-        given = Confirmation(by, now, disks=seen, wipe_any=wipe_any)
-        graph.put(replace(node_role, confirmation=given))
+        give_confirmation(graph, item, Confirmation(by, now, wipe_any=wipe_any))
         return (item,)
 
     _change_one(tx, item, give, now, by)

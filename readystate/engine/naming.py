@@ -43,12 +43,16 @@ def get_node_role(reader: Reader, path: str) -> NodeRole:
     place, slash, role = path.rpartition("/")
     if not slash:
         return _only_vertex(reader, role)
-    found = _on_node(reader, place, role) or _in_deployment(reader, place, role)
+    node = _find_node(reader, place)
+    if node is not None:
+        found = reader.find_node_role(role, node_id=node.id, deployment_id=node.deployment_id)
+    else:
+        found = _find_vertex(reader, place, role)
     if found is None:
         raise NotFound(
             f"no node-role {path!r}",
             why=f"{role} is not bound to {place}",
-            hint=f"readystate why {place} shows what is",
+            hint=_bound_to(reader, node, role) if node is not None else "",
         )
     return found
 
@@ -86,19 +90,23 @@ def node_role_path(reader: Reader, node_role: NodeRole) -> str:
     return f"{reader.deployment(node_role.deployment_id).name}/{node_role.role}"
 
 
-def _on_node(reader: Reader, place: str, role: str) -> NodeRole | None:
+def _find_node(reader: Reader, place: str) -> Node | None:
     try:
-        node = reader.node(NodeId(int(place)) if place.isdecimal() else place)
+        return reader.node(NodeId(int(place)) if place.isdecimal() else place)
     except NotFound:
         return None
-    return reader.find_node_role(role, node_id=node.id, deployment_id=node.deployment_id)
 
 
-def _in_deployment(reader: Reader, place: str, role: str) -> NodeRole | None:
+def _find_vertex(reader: Reader, place: str, role: str) -> NodeRole | None:
     known = {item.name: item.id for item in reader.deployments()}
     if place not in known:
         raise NotFound(f"neither a node nor a deployment is called {place!r}")
     return reader.find_node_role(role, node_id=None, deployment_id=known[place])
+
+
+def _bound_to(reader: Reader, node: Node, role: str) -> str:
+    bound = [item.role for item in reader.node_roles(node_id=node.id)]
+    return did_you_mean(role, bound, else_hint=f"readystate nodes show {node.name}")
 
 
 def _only_vertex(reader: Reader, role: str) -> NodeRole:
