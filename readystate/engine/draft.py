@@ -23,7 +23,7 @@ from readystate.domain.digest import sources
 from readystate.domain.errors import Conflict
 from readystate.domain.graph import Edge, EdgeKind, Graph
 from readystate.domain.ids import DeploymentId, NodeRoleId
-from readystate.domain.node_role import Confirmation, NodeRole, Verb
+from readystate.domain.node_role import Confirmation, NodeRole, NodeRoleState, Verb
 
 #: The output in which an inventory lists disks, each with its `serial`.
 DISKS = "hardware/disks"
@@ -52,6 +52,21 @@ def seen_disks(graph: Graph, node_role: NodeRole) -> tuple[str, ...]:
             found = graph.read_outputs(source).get(DISKS, ())
             serials += [str(disk["serial"]) for disk in found]
     return tuple(serials)
+
+
+_CONFIRMABLE = (NodeRoleState.BLOCKED, NodeRoleState.TODO, NodeRoleState.ACTIVE)
+
+
+def give_confirmation(graph: Graph, item: NodeRoleId, give: Confirmation) -> None:
+    """Raises Conflict for one that is neither blocked, to do nor active."""
+    node_role = graph.node_roles[item]
+    if node_role.state not in _CONFIRMABLE:
+        raise Conflict(
+            f"{node_role.role} ({item}) cannot be confirmed",
+            why=f"it is {node_role.state}",
+            hint="confirm when it is blocked, to do or active; retry it when in error",
+        )
+    graph.put(replace(node_role, confirmation=replace(give, disks=seen_disks(graph, node_role))))
 
 
 def draft_proposal(
@@ -135,7 +150,7 @@ def _confirm(draft: Draft, item: NodeRoleId, give: Confirmation) -> None:
     node_role = graph.node_roles[item]
     if not graph.role_of(node_role).is_destructive:
         raise Conflict(f"{node_role.role} is not destructive", why="there is nothing to confirm")
-    graph.put(replace(node_role, confirmation=replace(give, disks=seen_disks(graph, node_role))))
+    give_confirmation(graph, item, give)
     draft.confirmed.append(item)
 
 
