@@ -46,7 +46,9 @@ def report_plan(
         runs=runs,
         destructive=_destructive(draft, calm, stormy, namer),
         drifted=namer.places(
-            item for item in sorted(draft.graph.focus) if is_drifted(draft.graph, item)
+            item
+            for item in sorted(draft.graph.focus)
+            if is_drifted(draft.graph, item) and item not in draft.confirmed
         ),
         waits_for_person=namer.places(calm.left),
         reboots=reboots,
