@@ -25,10 +25,20 @@ class Counters:
         return int(rows[0][0]) - count + 1
 
     def next(self, name: str) -> int:
-        """One number. They come from a block, whose rest is never used."""
+        """One number. They come from a block, whose rest `give_back` returns."""
         left = self._reserved.get(name)
         if not left:
             first = self.take(name, BLOCK)
             left = range(first, first + BLOCK)
         self._reserved[name] = left[1:]
         return left[0]
+
+    def give_back(self) -> None:
+        """At the transaction's end: nobody else can have taken numbers since, so a block's rest is
+        still the last that was reserved."""
+        for name, left in self._reserved.items():
+            if left:
+                self._connection.execute(
+                    "UPDATE counters SET last = last - ? WHERE name = ?", len(left), name
+                )
+        self._reserved.clear()

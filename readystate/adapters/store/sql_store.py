@@ -67,6 +67,7 @@ class SqlStore:
         with transaction(self._writing, Access.WRITE) as connection:
             tx = SqlTransaction(connection, self._seal, self._library)
             result = change(tx)
+            tx.give_back_numbers()
             self._tell("before", kind, number)
         self._commits[kind] = number
         self._tell("after", kind, number)

@@ -43,6 +43,10 @@ class SqlTransaction(SqlReader, AgendaWrites, NounWrites, IntentWrites):
 
     # -- runs --------------------------------------------------------------------------------------
 
+    def give_back_numbers(self) -> None:
+        """Before the commit: run ids that were reserved and not used."""
+        self._counters.give_back()
+
     def new_run_id(self) -> RunId:
         return RunId(self._counters.next("runs"))
 
