@@ -4,7 +4,8 @@ import os
 from collections import Counter
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -43,6 +44,9 @@ from tests.property.invariants import (
 from tests.property.world import ERRORS, World
 
 EXAMPLES = 5000 if os.environ.get("LONG") else int(os.environ.get("EXAMPLES", "500"))
+
+#: `SHRINK=0` tells a failing history as it was found, at once.
+PHASES = tuple(it for it in Phase if os.environ.get("SHRINK", "1") != "0" or it.name != "shrink")
 
 #: How many examples had each clause; the shares are asserted at the end.
 SEEN: Counter[str] = Counter()
@@ -297,6 +301,7 @@ def _note_clauses(random: RandomCatalog) -> None:
     SEEN.update(name for name, is_there in clauses.items() if is_there)
 
 
+@pytest.mark.timeout(3600)
 def test_no_history_breaks_the_rules() -> None:
     """The whole of design.md section 4.3, on the real engine and store."""
     SEEN.clear()
@@ -309,6 +314,7 @@ def test_no_history_breaks_the_rules() -> None:
             suppress_health_check=list(HealthCheck),
             print_blob=True,
             report_multiple_bugs=False,
+            phases=PHASES,
         ),
     )
     shares = {name: count / SEEN["all"] for name, count in SEEN.items()}
