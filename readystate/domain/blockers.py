@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from readystate.domain.digest import Input, layered_verdict, read_input
-from readystate.domain.graph import MISSING, Graph
+from readystate.domain.graph import MISSING, Graph, Hold
 from readystate.domain.ids import NodeId, NodeRoleId
 from readystate.domain.node import Node
 from readystate.domain.node_role import NodeRole, NodeRoleState
@@ -81,6 +81,7 @@ def blockers(graph: Graph, node_role: NodeRole, now: datetime) -> tuple[Blocker,
 def _all(graph: Graph, node_role: NodeRole, now: datetime) -> Iterator[Blocker]:
     if node_role.state is NodeRoleState.TRANSITION:
         yield from _under_way(graph, node_role)
+        yield from personal(graph, node_role)
         return
     yield from personal(graph, node_role)
     if node_role.state in (NodeRoleState.ERROR, NodeRoleState.PROPOSED):
@@ -95,7 +96,10 @@ def _all(graph: Graph, node_role: NodeRole, now: datetime) -> Iterator[Blocker]:
 
 def personal(graph: Graph, node_role: NodeRole, known: Input | None = None) -> Iterator[Blocker]:
     """Blockers of the vertex's own that need a person. `known` saves reading the input again."""
-    if node_role.is_settled or node_role.state is NodeRoleState.TRANSITION:
+    if node_role.is_settled:
+        return
+    if node_role.state is NodeRoleState.TRANSITION:
+        yield from _on_its_cycle(graph, node_role)
         return
     operator = Owner.OPERATOR
     since = node_role.since
@@ -114,8 +118,7 @@ def personal(graph: Graph, node_role: NodeRole, known: Input | None = None) -> I
         return
     hold = graph.hold_on(node_role)
     if hold is not None:
-        detail = f"{hold.scope} held by {hold.by}" + (f": {hold.reason}" if hold.reason else "")
-        yield Blocker(BlockerKind.HELD, operator, detail, hold.at, by=hold.by)
+        yield _held(hold)
     if node_role.state is NodeRoleState.ACTIVE and node_role.unmet > 0:
         return  # stale: whether it must run again is not known yet
     if node_role.state is NodeRoleState.SKIPPED:
@@ -123,9 +126,7 @@ def personal(graph: Graph, node_role: NodeRole, known: Input | None = None) -> I
     role = graph.role_of(node_role)
     node = graph.nodes[node_role.node_id] if node_role.node_id is not None else None
     if node is not None and not node.is_available:
-        yield Blocker(
-            BlockerKind.NODE_UNAVAILABLE, operator, f"{node.name} is set not available", None
-        )
+        yield _not_available(node)
     yield from _missing(graph, node_role, role, known)
     if graph.is_barrier(node_role) or not layered_verdict(graph, node_role):
         return
@@ -140,6 +141,31 @@ def personal(graph: Graph, node_role: NodeRole, known: Input | None = None) -> I
             f"{role.name} may destroy data and is not confirmed for what it would do now",
             since,
         )
+
+
+def _held(hold: Hold) -> Blocker:
+    detail = f"{hold.scope} held by {hold.by}" + (f": {hold.reason}" if hold.reason else "")
+    return Blocker(BlockerKind.HELD, Owner.OPERATOR, detail, hold.at, by=hold.by)
+
+
+def _on_its_cycle(graph: Graph, node_role: NodeRole) -> Iterator[Blocker]:
+    """Staged work waits for its node's power cycle, which a hold around the node keeps back. What
+    runs may finish, so nothing else in transition needs a person."""
+    run = graph.run_of(node_role)
+    if run is None or run.node_id is None or run.phase is not RunPhase.STAGED:
+        return
+    node = graph.nodes[run.node_id]
+    hold = graph.hold_around(node.deployment_id, node.id)
+    if hold is not None:
+        yield _held(hold)
+    if not node.is_available:
+        yield _not_available(node)
+
+
+def _not_available(node: Node) -> Blocker:
+    return Blocker(
+        BlockerKind.NODE_UNAVAILABLE, Owner.OPERATOR, f"{node.name} is set not available"
+    )
 
 
 def needs_person(graph: Graph, node_role: NodeRole, known: Input | None = None) -> bool:
