@@ -331,13 +331,21 @@ def _busy_lanes(
         )
     if not busy:
         holder = reservation(graph, node_id, now)
-        if holder is not None and holder != node_role.id:
+        if holder is not None and not _goes_first(graph, node_role, holder):
             yield Blocker(
                 BlockerKind.LANE,
                 Owner.NODE_ROLE if holder else Owner.RUN,
                 "lane reserved by work that needs both lanes",
                 node_role_id=holder or None,
             )
+
+
+def _goes_first(graph: Graph, node_role: NodeRole, holder: NodeRoleId) -> bool:
+    """A reservation does not hold against the holder itself, nor against what is more urgent."""
+    if holder in (THE_CYCLE, node_role.id):
+        return holder == node_role.id
+    holding = graph.role_of(graph.node_roles[holder])
+    return graph.role_of(node_role).priority > holding.priority
 
 
 #: Stands for the node's power cycle where a node-role's id is expected.
@@ -352,10 +360,9 @@ def reservation(graph: Graph, node_id: NodeId, now: datetime) -> NodeRoleId | No
     """Who has reserved both lanes of the node: a node-role, `THE_CYCLE`, or None.
 
     Work in `both` whose only blocker is a busy lane reserves them, or work that needs one lane
-    would follow one another and keep it waiting for ever."""
-    if not graph.lanes(node_id):
-        return None
-    if cycle_is_due(graph, node_id):
+    would follow one another and keep it waiting for ever. So it holds also when the lanes are free,
+    until that work has started."""
+    if cycle_is_due(graph, node_id) and not breaker_is_open(graph.nodes[node_id], now):
         return THE_CYCLE
     waiting = [
         candidate

@@ -149,9 +149,10 @@ class Planner:
         for run in self.graph.open_runs(node_id):
             if run.phase is not RunPhase.QUEUED or not self._node_is_free(node_id, run.lane):
                 continue
-            reserved = reservation(self.graph, node_id, self.now)
-            if reserved is not None and reserved != THE_CYCLE:
-                continue
+            if self.graph.lanes(node_id):  # one lane busy: do not go before work in both
+                reserved = reservation(self.graph, node_id, self.now)
+                if reserved is not None and reserved != THE_CYCLE:
+                    continue
             yield self._dispatch(
                 replace(run, phase=RunPhase.RUNNING, started_at=self.now), WorkKind.POWER
             )
