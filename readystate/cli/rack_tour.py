@@ -3,7 +3,7 @@ enrol, propose, plan, commit, and then look on until all nodes are ready or noth
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,6 @@ from readystate.domain.secret import Secret
 
 DEPLOYMENT = "rack"
 GOAL = "ready"
-CREDENTIALS = "rack"
 MILESTONES = ("discovered", "hardware-ready", "installed", "networked", "ready")
 
 #: What the site says about itself. Names are of RFC 2606, addresses of RFC 5737 and RFC 2544:
@@ -64,16 +63,16 @@ class Summary:
     retries: int  #: runs that ended otherwise than well
 
 
-@dataclass
+@dataclass(frozen=True)
 class RackTour:
     api: Api
-    began_at: float = field(default_factory=time.monotonic)
+    deployment: str = DEPLOYMENT
 
     def add_deployment(self, username: str, password: Secret) -> None:
-        self.api.post("/deployments", {"name": DEPLOYMENT})
+        self.api.post("/deployments", {"name": self.deployment})
         self.api.put(
-            f"/credentials/{CREDENTIALS}",
-            {"username": username, "password": password.reveal(), "deployment": DEPLOYMENT},
+            f"/credentials/{self.deployment}",
+            {"username": username, "password": password.reveal(), "deployment": self.deployment},
         )
 
     def scan(self, bmc_range: str) -> Iterator[Mapping[str, Any]]:
@@ -87,9 +86,10 @@ class RackTour:
         if scan["state"] != "done":
             raise Failed("the scan failed", why=scan["error"])
 
-    def enroll(self) -> list[dict[str, Any]]:
-        """All that was seen; what discovers them begins at once."""
-        nodes: list[dict[str, Any]] = self.api.post("/sightings/enroll", {"deployment": DEPLOYMENT})
+    def enroll(self, addresses: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """What was seen at these addresses, else all; what discovers them begins at once."""
+        body = {"deployment": self.deployment, "addresses": list(addresses)}
+        nodes: list[dict[str, Any]] = self.api.post("/sightings/enroll", body)
         return nodes
 
     def propose(self, nodes: Sequence[Mapping[str, Any]]) -> int:
@@ -109,7 +109,11 @@ class RackTour:
                 for name in ENABLED.get(vendors[node["name"]], ())
             ]  # fmt: skip
         changes += [{"change": "bind", "role": GOAL, "node": node["name"]} for node in nodes]
-        body = {"deployment": DEPLOYMENT, "title": "the rack becomes ready", "changes": changes}
+        body = {
+            "deployment": self.deployment,
+            "title": "the rack becomes ready",
+            "changes": changes,
+        }
         proposal_id: int = self.api.post("/proposals", body)["id"]
         return proposal_id
 
@@ -139,11 +143,11 @@ class RackTour:
     # -- looking on ------------------------------------------------------------------------------
 
     def nodes(self) -> list[dict[str, Any]]:
-        return self.api.all("/nodes", deployment=DEPLOYMENT)
+        return self.api.all("/nodes", deployment=self.deployment)
 
     def status(self) -> str:
         """finished, working or failed."""
-        answer = self.api.get_with_status("/anneal", usual=(202, 409), deployment=DEPLOYMENT)
+        answer = self.api.get_with_status("/anneal", usual=(202, 409), deployment=self.deployment)
         state: str = answer["state"]
         return state
 
@@ -169,7 +173,7 @@ class RackTour:
 
     def summary(self, scanned_at: str) -> Summary:
         start = datetime.fromisoformat(scanned_at)
-        ready = self.api.all("/node-roles", deployment=DEPLOYMENT, role=GOAL)
+        ready = self.api.all("/node-roles", deployment=self.deployment, role=GOAL)
         runs = self.api.all("/runs")
         took: dict[str, list[float]] = {}
         for run in runs:
