@@ -1,8 +1,9 @@
 """What a change would set in motion: the real rules and the real planner, on a working set that
 holds the whole cone, with assumed answers. Pure; the working set is used up.
 
-Twice: *calm* assumes that work which runs again puts out what it put out before, *stormy* that
-every output is unknown. What runs in both is certain, what runs in one is possible."""
+Twice: *calm* assumes that work which runs again puts out what it put out before and that a machine
+is set up as wanted already; *stormy* that every output is unknown and every change is staged. What
+runs in both is certain, what runs in one is possible."""
 
 import itertools
 from collections import Counter
@@ -114,7 +115,9 @@ class _Simulation:
 
     def _count(self, item: NodeRoleId) -> None:
         self.result.runs[item] += 1
-        if not read_input(self.graph, self.graph.node_roles[item]).is_known:
+        node_role = self.graph.node_roles[item]
+        may_stage = self.graph.role_of(node_role).reboot is Reboot.SHARED
+        if may_stage or not read_input(self.graph, node_role).is_known:
             self.result.known = False
 
     def _finish(self, run: Run) -> None:
@@ -126,9 +129,11 @@ class _Simulation:
         if run.kind is RunKind.ROLE and run.node_role_id is not None:
             node_role = graph.node_roles[run.node_role_id]
             role = graph.role_of(node_role)
-            stages = role.reboot is Reboot.SHARED and run.phase is RunPhase.RUNNING
+            may_stage = role.reboot is Reboot.SHARED and run.phase is RunPhase.RUNNING
+            # Whether there is anything to stage, only the machine knows: it is read by the run.
+            stages = may_stage and not self.calm
             if run.phase is RunPhase.RUNNING:
-                if Epoch.REBOOT in role.raises and not stages and run.node_id is not None:
+                if Epoch.REBOOT in role.raises and not may_stage and run.node_id is not None:
                     self.result.reboots[run.node_id] += 1
                 looked_at += record_effect(graph, run, self.now)
             answer = Staged() if stages else Succeeded()

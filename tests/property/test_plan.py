@@ -71,6 +71,8 @@ def changes_of(draw: st.DrawFn, world: World) -> list[Change]:
         nodes = draw(st.lists(st.sampled_from(world.nodes), min_size=1, unique=True))
         return _binds(world, more, nodes)
     found = [it for it in world.node_roles() if not world.is_barrier(it)]
+    if not found:
+        return []
     chosen = found[draw(st.integers(0, len(found) - 1))]
     return [Confirm(chosen.id) if kind == "confirm" else Unbind(chosen.id)]
 

@@ -307,7 +307,8 @@ class World:
         physical = self.physical[ticket.node.id]
         effect = (self.random.lives_in[role.name], self.outcome_value(message))
         if role.reboot is Reboot.SHARED:
-            physical.staged[role.name] = effect
+            if not self.is_in_place(message):
+                physical.staged[role.name] = effect
             return True
         if Epoch.REINSTALL in role.raises:
             physical.reinstall()
@@ -346,6 +347,11 @@ class World:
             return Succeeded(self.outputs(message))
         return NotDone("not in place")
 
+    def is_in_place(self, message: Message) -> bool:
+        """Whether the machine is set up as wanted already, so that there is nothing to stage."""
+        effect = self.physical[message.ticket.node.id].effects.get(message.ticket.role)
+        return effect is not None and effect[1] == self.outcome_value(message)
+
     def good_answer(self, message: Message) -> Any:
         if message.kind is WorkKind.POWER:
             return Succeeded()
@@ -356,7 +362,7 @@ class World:
                 return NotDone("stopped")
             return self.check_answer(message)
         role = self.catalog.role(message.ticket.role)
-        if role.reboot is Reboot.SHARED:
+        if role.reboot is Reboot.SHARED and not self.is_in_place(message):
             return Staged()
         return Succeeded(self.outputs(message))
 
