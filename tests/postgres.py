@@ -12,10 +12,18 @@ import tempfile
 import time
 import uuid
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 START_DEADLINE_S = 60.0  # two seconds on an idle machine; both cores may be busy with tests
 UNPRIVILEGED_USERS = ("postgres", "nobody")
+
+
+class Durability(Enum):
+    """What the server does for a commit to outlive a power cut."""
+
+    FORGETFUL = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
+    ON_DISK = ()  #: all that it does by itself
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,9 @@ def server_programs() -> Path:
     raise FileNotFoundError("PostgreSQL's server programs are not installed: make setup-test")
 
 
-def start_server() -> tuple[PostgresServer, subprocess.Popen[bytes]]:
+def start_server(
+    durability: Durability = Durability.FORGETFUL,
+) -> tuple[PostgresServer, subprocess.Popen[bytes]]:
     """Return a server that answers, and its process. The folder is made under the system's short
     temporary one, because a unix socket's path may have 107 bytes."""
     programs = server_programs()
@@ -72,8 +82,8 @@ def start_server() -> tuple[PostgresServer, subprocess.Popen[bytes]]:
                     # Should this process be killed, the kernel stops the server at once.
                     *(*(as_user or ["setpriv"]), "--pdeathsig", "QUIT"),
                     *(programs / "postgres", "-D", data, "-k", folder),
-                    *("-c", "listen_addresses=", "-c", "fsync=off", "-c", "full_page_writes=off"),
-                    *("-c", "synchronous_commit=off", "-c", "max_connections=200"),
+                    *("-c", "listen_addresses=", "-c", "max_connections=200"),
+                    *durability.value,
                 ],
                 stdout=log_file,
                 stderr=subprocess.STDOUT,

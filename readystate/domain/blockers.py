@@ -71,19 +71,24 @@ PERSONAL = frozenset(
 )
 
 
-def blockers(graph: Graph, node_role: NodeRole, now: datetime) -> tuple[Blocker, ...]:
-    """Every reason why `node_role` does not move now. Empty: settled, or runnable at once."""
+def blockers(
+    graph: Graph, node_role: NodeRole, now: datetime, known: Input | None = None
+) -> tuple[Blocker, ...]:
+    """Every reason why `node_role` does not move now. Empty: settled, or runnable at once. `known`
+    saves reading the input again."""
     if node_role.is_settled:
         return ()
-    return tuple(_all(graph, node_role, now))
+    return tuple(_all(graph, node_role, now, known))
 
 
-def _all(graph: Graph, node_role: NodeRole, now: datetime) -> Iterator[Blocker]:
+def _all(
+    graph: Graph, node_role: NodeRole, now: datetime, known: Input | None
+) -> Iterator[Blocker]:
     if node_role.state is NodeRoleState.TRANSITION:
         yield from _under_way(graph, node_role)
         yield from personal(graph, node_role)
         return
-    yield from personal(graph, node_role)
+    yield from personal(graph, node_role, known)
     if node_role.state in (NodeRoleState.ERROR, NodeRoleState.PROPOSED):
         return
     yield from _unsettled_parents(graph, node_role)

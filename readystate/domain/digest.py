@@ -46,11 +46,8 @@ def read_input(graph: Graph, node_role: NodeRole) -> Input:
     missing = tuple(sorted(name for name, value in values.items() if value is MISSING))
     verdict = when_verdict(graph, node_role, role)
     is_known = verdict is not None and not any(value is UNKNOWN for value in values.values())
-    canonical = json.dumps(
-        [role.version, verdict, {name: _canonical(value) for name, value in values.items()}],
-        sort_keys=True,
-        separators=(",", ":"),
-        default=_mark_of,
+    canonical = _encode(
+        [role.version, verdict, {name: _canonical(value) for name, value in values.items()}]
     )
     wants = hashlib.sha256(canonical.encode()).hexdigest()[:24]
     return Input(f"{wants}.{epochs}", verdict, missing, values, is_known)
@@ -61,6 +58,9 @@ def _mark_of(value: object) -> dict[str, str]:
     if isinstance(value, Secret) and value.mark:
         return {"$secret": value.mark}
     raise TypeError(f"{type(value).__name__} cannot be digested: no value of a store")
+
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_mark_of).encode
 
 
 def _canonical(value: Any) -> Any:

@@ -1,9 +1,10 @@
 """A role bound to a node: a vertex of the live graph, its states, and the one transition table
 (design.md section 4.3). docs/states.md is generated from `TRANSITIONS`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 from readystate.domain.errors import InvalidTransition
@@ -183,7 +184,19 @@ class NodeRole:
         if verb in _RESETS:
             changes = {"attempts": 0, "deferrals": 0, "first_started_at": None, **changes}
             changes.setdefault("not_before", None)
-        return replace(self, state=target, since=now, **changes)
+        return self.changed(state=target, since=now, **changes)
+
+    def changed(self, **changes: Any) -> "NodeRole":
+        """As `dataclasses.replace`, in half the time: the rules do little else."""
+        values = list(_values_of(self))
+        for name, value in changes.items():
+            values[_PLACES[name]] = value
+        return NodeRole(*values)
+
+
+_NAMES = tuple(item.name for item in fields(NodeRole))
+_PLACES = {name: place for place, name in enumerate(_NAMES)}
+_values_of = attrgetter(*_NAMES)
 
 
 def allowed_verbs(state: NodeRoleState) -> tuple[Verb, ...]:

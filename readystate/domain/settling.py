@@ -5,10 +5,10 @@ Each clause is one of design.md section 4.3. The rules run to a fixpoint: a vert
 until nothing about it changes, then its children within the working set are; changes that reach
 beyond it are left in `Graph.original` and `Graph.touched` for the engine to carry on."""
 
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from heapq import heappop, heappush
 
 from readystate.domain.blockers import blockers, needs_person
 from readystate.domain.digest import Input, epochs_part, read_input
@@ -42,14 +42,15 @@ class Settling:
         #: the version that the children's counters rest on; first the one that was loaded
         self._told: dict[NodeRoleId, NodeRole] = {}
         self._touch_told: set[NodeRoleId] = set()
-        self._queue: deque[NodeRoleId] = deque()
+        #: oldest first: parents are mostly older, so that most children are looked at once
+        self._queue: list[tuple[int, NodeRoleId]] = []
         self._queued: set[NodeRoleId] = set()
 
     def run(self, start: Iterable[NodeRoleId]) -> None:
         for item in start:
             self.enqueue(item)
         while self._queue:
-            item = self._queue.popleft()
+            _, item = heappop(self._queue)
             self._queued.discard(item)
             self._settle(item)
 
@@ -57,7 +58,7 @@ class Settling:
         """Look at it (again); vertices outside the focus are the engine's to reach."""
         if item in self.graph.focus and item not in self._queued:
             self._queued.add(item)
-            self._queue.append(item)
+            heappush(self._queue, (abs(item), item))  # a draft counts its newcomers downwards
 
     def deliver(self, news: "News") -> None:
         """What became of a parent outside this working set, for one child inside."""
@@ -65,14 +66,7 @@ class Settling:
         if news.joins is not None:
             self.graph.join(news.joins)
         if news.unmet or news.stuck:
-            self.graph.put(
-                replace(
-                    child,
-                    unmet=child.unmet + news.unmet,
-                    stuck_parents=child.stuck_parents + news.stuck,
-                )
-            )
-            self._carry_stuck(child)
+            self._count(child, news.unmet, news.stuck)
         if news.is_touched and self.graph.is_barrier(child):
             self.graph.touched.add(news.child)
         self.enqueue(news.child)
@@ -85,9 +79,10 @@ class Settling:
         if before.state is NodeRoleState.PROPOSED:
             self._mark_stuck(before, None)
         else:
+            known = None
             for _ in range(8):  # a vertex passes at most a handful of states in one look
                 current = graph.node_roles[item]
-                known = self._look(current)
+                known = self._look(current, known)
                 if graph.node_roles[item] is current:
                     break
             else:
@@ -95,8 +90,9 @@ class Settling:
             self._mark_stuck(graph.node_roles[item], known)
         self._carry_on(graph.node_roles[item])
 
-    def _look(self, current: NodeRole) -> Input | None:
-        """Apply the first rule that holds; returns the input if it was read."""
+    def _look(self, current: NodeRole, known: Input | None) -> Input | None:
+        """Apply the first rule that holds; returns the input if it was read. No rule changes the
+        input of its own vertex, so that one reading does for one look."""
         state = current.state
         if state is NodeRoleState.TRANSITION:
             return None
@@ -106,7 +102,7 @@ class Settling:
             elif state in _DONE and not current.is_stale:
                 self._put(replace(current, is_stale=True, since=self.now))
             return None
-        known = read_input(self.graph, current)
+        known = known or read_input(self.graph, current)
         if state in _DONE or state is NodeRoleState.ERROR:
             self._look_again(current, known)
         else:
@@ -125,11 +121,12 @@ class Settling:
         elif current.state is NodeRoleState.BLOCKED:
             self._move(current, Verb.UNBLOCK)
         elif (
-            self.inline and self._is_inline(current) and not blockers(self.graph, current, self.now)
+            self.inline
+            and self._is_inline(current)
+            and not blockers(self.graph, current, self.now, known)
         ):
-            started = current.after(Verb.START, self.now)
-            done = started.after(Verb.SUCCEED, self.now, digest=known.digest, error=None)
-            self._put(replace(done, fence=current.fence + 1, confirmation=None))
+            started = current.after(Verb.START, self.now, fence=current.fence + 1)
+            self._move(started, Verb.SUCCEED, digest=known.digest, error=None, confirmation=None)
 
     def _look_again(self, current: NodeRole, known: Input) -> None:
         """Active, skipped or in error, with every hard parent settled: does it still hold?"""
@@ -219,23 +216,19 @@ class Settling:
                 if graph.is_barrier(child):
                     graph.touched.add(child.id)
             elif edge.counts and (unmet or stuck):
-                graph.put(
-                    replace(
-                        child,
-                        unmet=child.unmet + unmet,
-                        stuck_parents=child.stuck_parents + stuck,
-                    )
-                )
-                self._carry_stuck(child)
+                self._count(child, unmet, stuck)
             elif not (edge.kind is EdgeKind.SOFT and (unmet or stuck)) and not looks_different:
                 continue
             if looks_different and graph.is_barrier(child):
                 graph.touched.add(child.id)
             self.enqueue(child.id)
 
-    def _carry_stuck(self, before: NodeRole) -> None:
-        """A child's `holds_back` may follow from its parents' alone: pass that on at once."""
-        after = self.graph.node_roles[before.id]
+    def _count(self, before: NodeRole, unmet: int, stuck: int) -> None:
+        """Move a child's counters. Its `holds_back` may follow from its parents' alone: pass that
+        on at once."""
+        after = self.graph.put(
+            before.changed(unmet=before.unmet + unmet, stuck_parents=before.stuck_parents + stuck)
+        )
         if after.holds_back is not before.holds_back:
             self._carry_on(after)
 

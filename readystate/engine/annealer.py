@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from readystate.domain.answers import take_answer
 from readystate.domain.graph import Gate, Graph
 from readystate.domain.ids import NodeId, NodeRoleId, RunId
-from readystate.domain.node_role import NodeRoleState
 from readystate.domain.outcome import Errored, NotDone, Outcome, Staged, Succeeded
 from readystate.domain.role import Role
 from readystate.domain.run import Run, RunKind, RunPhase
@@ -162,10 +161,6 @@ class _Turn:
                 continue
             for answer in self.answers.pop(unit):
                 yield from self._take(graph, answer)
-        # What needs no work is settled on the first look after a commit.
-        yield from [
-            item for item in graph.focus if graph.node_roles[item].state is NodeRoleState.TODO
-        ]
 
     def _take(self, graph: Graph, answer: Answer) -> Iterable[NodeRoleId]:
         run = graph.runs.get(answer.run_id)

@@ -12,7 +12,7 @@ from datetime import datetime
 from readystate.domain.events import Event
 from readystate.domain.graph import EdgeKind, Graph
 from readystate.domain.ids import NodeRoleId
-from readystate.domain.node_role import NodeRole
+from readystate.domain.node_role import NodeRole, NodeRoleState
 from readystate.domain.settling import News, Settling
 from readystate.ports.store import Transaction, Unit, UnitKind
 
@@ -65,6 +65,11 @@ class Propagation:
                 settling.enqueue(item)
         for item in tuple(graph.original):
             settling.enqueue(item)
+        if self.inline:
+            # What needs no work is settled at the first look after it was left to do.
+            for item in graph.focus:
+                if graph.node_roles[item].state is NodeRoleState.TODO:
+                    settling.enqueue(item)
         for messages in inbox.values():
             for message in messages:
                 settling.deliver(message)

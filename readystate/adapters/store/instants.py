@@ -1,8 +1,10 @@
 """Instants as text: ISO 8601 in UTC with microseconds, always as wide, so that they sort."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
+@lru_cache(maxsize=256)  # all that one transaction writes bears one instant
 def instant_text(at: datetime) -> str:
     """Raises ValueError for a naive time: nobody knows what it means."""
     if at.tzinfo is UTC:

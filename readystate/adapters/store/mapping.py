@@ -37,7 +37,7 @@ _STOP_REASONS: dict[str | None, StopReason | None] = {
 
 def json_text(value: Any) -> str:
     """JSON for what people and logs read: a secret in it becomes `***`."""
-    return json.dumps(value, separators=(",", ":"), default=_concealed)
+    return _encode(value)
 
 
 def storable_text(text: str) -> str:
@@ -56,6 +56,9 @@ def _concealed(value: Any) -> Any:
     if isinstance(value, set | frozenset):
         return sorted(value)
     raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+_encode = json.JSONEncoder(separators=(",", ":"), default=_concealed).encode
 
 
 # -- node-roles ------------------------------------------------------------------------------------
