@@ -9,6 +9,7 @@ import json
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,12 @@ _ASK_CAPABILITIES = (
 )
 _PONG_CLASS_ASF, _PONG_CLASS_IPMI, _PONG, _SPEAKS_IPMI = 0x06, 0x07, 0x40, 0x80
 _PING_WAITS_S = (0.4, 0.8, 1.2)
-_HTTPS_TIMEOUT_S = 4.0
+_LARGEST_ANSWER_BYTES = 2048
+_CONNECT_TIMEOUT_S = 4.0
+_HTTPS_TIMEOUT_S = 20.0
+#: Handshakes cost both sides far more than anything else here: hundreds at once, on a busy machine,
+#: would let all of them, and the pings beside them, come too late.
+_HANDSHAKES_AT_ONCE = 24
 _ROOT_LIMIT_BYTES = 256 * 1024
 
 
@@ -105,6 +111,7 @@ class BmcScan:
         self._at_once = at_once
         self._packets_per_s = packets_per_s
         self._on_progress = on_progress
+        self._handshakes = asyncio.Semaphore(_HANDSHAKES_AT_ONCE)
 
     async def sightings(self) -> AsyncIterator[BmcSighting]:
         results: asyncio.Queue[BmcSighting | None] = asyncio.Queue()
@@ -150,7 +157,7 @@ class BmcScan:
         self, address: str, pinger: "_Pinger", client: aiohttp.ClientSession
     ) -> BmcSighting | None:
         has_ipmi, root = await asyncio.gather(
-            pinger.ping(address), _read_root(client, address, self._https_port)
+            pinger.ping(address), self._find_root(client, address)
         )
         if not has_ipmi and root is None:
             return None
@@ -162,6 +169,13 @@ class BmcScan:
             product=root.product if root else "",
             seen_at=self._clock.now(),
         )
+
+    async def _find_root(self, client: aiohttp.ClientSession, address: str) -> _ServiceRoot | None:
+        """An address where nothing listens costs a connection attempt, and no turn of others."""
+        if not await _listens(address, self._https_port):
+            return None
+        async with self._handshakes:
+            return await _read_root(client, address, self._https_port)
 
 
 def scan_bmcs(
@@ -179,22 +193,26 @@ def scan_bmcs(
     return asyncio.run(run())
 
 
-class _Pinger(asyncio.DatagramProtocol):
-    """All pings through one socket, not faster than the network likes."""
+class _Pinger:
+    """All pings through one socket, not faster than the network likes.
+
+    Read straight from the loop, all that is there each time: asyncio's datagram transport takes
+    one packet in each turn, and beside a few handshakes a thousand pongs overflow the socket."""
 
     def __init__(self, port: int, packets_per_s: int) -> None:
         self._port = port
         self._gap_s = 1 / packets_per_s
         self._next_at = 0.0
         self._awaited: dict[str, asyncio.Future[None]] = {}
-        self._transports: dict[int, asyncio.DatagramTransport] = {}
+        self._sockets: dict[int, socket.socket] = {}
 
     async def __aenter__(self) -> "_Pinger":
         return self
 
     async def __aexit__(self, *_reason: object) -> None:
-        for transport in self._transports.values():
-            transport.close()
+        for bound in self._sockets.values():
+            asyncio.get_running_loop().remove_reader(bound)
+            bound.close()
 
     async def ping(self, address: str) -> bool:
         loop = asyncio.get_running_loop()
@@ -217,18 +235,26 @@ class _Pinger(asyncio.DatagramProtocol):
         if delay_s > 0:
             await asyncio.sleep(delay_s)
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        if family not in self._transports:
-            any_address = "::" if family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104 - a client
-            transport, _ = await loop.create_datagram_endpoint(
-                lambda: self, local_addr=(any_address, 0), family=family
-            )
-            self._transports[family] = transport
-        self._transports[family].sendto(packet, (address, self._port))
+        bound = self._sockets.get(family) or self._bind(family)
+        with suppress(OSError):  # full, or no way to there: as good as lost, and tried again
+            bound.sendto(packet, (address, self._port))
 
-    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
-        answered = self._awaited.get(str(addr[0]))
-        if answered is not None and not answered.done() and _is_bmc_answer(data):
-            answered.set_result(None)
+    def _bind(self, family: int) -> socket.socket:
+        bound = self._sockets[family] = socket.socket(family, socket.SOCK_DGRAM)
+        bound.setblocking(False)
+        bound.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", 0))  # noqa: S104 - a client
+        asyncio.get_running_loop().add_reader(bound, self._read_all, bound)
+        return bound
+
+    def _read_all(self, bound: socket.socket) -> None:
+        while True:
+            try:
+                packet, sender = bound.recvfrom(_LARGEST_ANSWER_BYTES)
+            except OSError:
+                return  # nothing more now, or an error that the network told of an earlier packet
+            answered = self._awaited.get(str(sender[0]))
+            if answered is not None and not answered.done() and _is_bmc_answer(packet):
+                answered.set_result(None)
 
 
 def _is_bmc_answer(packet: bytes) -> bool:
@@ -258,6 +284,16 @@ def _https() -> aiohttp.ClientSession:
         timeout=aiohttp.ClientTimeout(total=_HTTPS_TIMEOUT_S),
         headers={"Accept": "application/json"},
     )
+
+
+async def _listens(address: str, port: int) -> bool:
+    try:
+        async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(address, port)
+    except (TimeoutError, OSError):
+        return False
+    writer.transport.abort()
+    return True
 
 
 async def _read_root(client: aiohttp.ClientSession, address: str, port: int) -> _ServiceRoot | None:
