@@ -10,6 +10,8 @@ from readystate.domain.node import Node
 from readystate.domain.node_role import NodeRole
 from readystate.ports.store import Reader
 
+#: Names of more digits are no number of ours.
+_MOST_DIGITS = 18
 #: So many names are looked through for one that was meant.
 _LOOKED_THROUGH = 2000
 
@@ -17,7 +19,7 @@ _LOOKED_THROUGH = 2000
 def get_node(reader: Reader, name: str) -> Node:
     """By name, or by number. Raises NotFound with the nearest name there is."""
     try:
-        return reader.node(NodeId(int(name)) if name.isdecimal() else name)
+        return reader.node(NodeId(int(name)) if _is_number(name) else name)
     except NotFound as error:
         known = [node.name for node in reader.nodes(limit=_LOOKED_THROUGH)]
         hint = did_you_mean(name, known, else_hint="readystate nodes list")
@@ -38,7 +40,7 @@ def get_deployment_id(reader: Reader, name: str) -> DeploymentId:
 def get_node_role(reader: Reader, path: str) -> NodeRole:
     """`NODE/ROLE`, `DEPLOYMENT/ROLE` of a vertex without a node, its role alone where only one
     deployment has it, or a number. Raises NotFound, and BadRequest where two could be meant."""
-    if path.isdecimal():
+    if _is_number(path):
         return reader.node_role(NodeRoleId(int(path)))
     place, slash, role = path.rpartition("/")
     if not slash:
@@ -90,9 +92,13 @@ def node_role_path(reader: Reader, node_role: NodeRole) -> str:
     return f"{reader.deployment(node_role.deployment_id).name}/{node_role.role}"
 
 
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit() and len(name) <= _MOST_DIGITS
+
+
 def _find_node(reader: Reader, place: str) -> Node | None:
     try:
-        return reader.node(NodeId(int(place)) if place.isdecimal() else place)
+        return reader.node(NodeId(int(place)) if _is_number(place) else place)
     except NotFound:
         return None
 

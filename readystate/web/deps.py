@@ -15,6 +15,7 @@ from readystate.engine.scans import Scans
 from readystate.ports.clock import Clock
 from readystate.ports.run_log import RunLog
 from readystate.ports.store import Reader, Store, Transaction
+from readystate.web.shape import LARGEST_ID
 
 T = TypeVar("T")
 
@@ -55,5 +56,7 @@ def services_of(request: Request) -> Services:
 
 
 WithServices = Annotated[Services, Depends(services_of)]
-After = Annotated[int, Query(ge=0, description="The `next` of the page before; 0 for the first.")]
+After = Annotated[
+    int, Query(ge=0, le=LARGEST_ID, description="The `next` of the page before; 0 at first.")
+]
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many items.")]

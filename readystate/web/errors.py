@@ -142,6 +142,8 @@ def _unfitting(request: Request, error: Exception) -> JSONResponse:
 
 def _by_framework(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - as it was registered
+    if error.status_code == 400:
+        return _unreadable(request)
     unknown = error.status_code == 404
     detail = str(error.detail)
     problem = Problem(
@@ -154,6 +156,19 @@ def _by_framework(request: Request, error: Exception) -> JSONResponse:
         instance=request.url.path,
     )
     return _answer(problem, error.headers)
+
+
+def _unreadable(request: Request) -> JSONResponse:
+    problem = Problem(
+        type=TYPE_PREFIX + "request-invalid",
+        title="Request invalid",
+        status=400,
+        what=f"{request.method} {request.url.path}: the body cannot be read",
+        why="it is no text in UTF-8",
+        hint="send JSON (RFC 8259)",
+        instance=request.url.path,
+    )
+    return _answer(problem)
 
 
 def _defect(request: Request, error: Exception) -> JSONResponse:

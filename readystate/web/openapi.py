@@ -9,7 +9,12 @@ from readystate.web.errors import MEDIA_TYPE, Problem
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 #: Every operation can refuse so, unless it says more about it.
-_ANYWHERE = {"401": "No token, or one that opens nothing.", "422": "The request does not fit."}
+_ANYWHERE = {
+    "401": "No token, or one that opens nothing.",
+    "422": "The request does not fit.",
+    "4XX": "Refused for another reason, which the problem tells.",
+    "5XX": "Ours to mend, or a device's; the problem tells.",
+}
 _EXAMPLE = {
     "type": "urn:readystate:problem:not-found",
     "title": "Not found",

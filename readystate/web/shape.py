@@ -1,12 +1,17 @@
 """What all requests and answers of the API have in common."""
 
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from readystate.domain.secret import Secret
 
 ItemT = TypeVar("ItemT")
+
+LARGEST_ID = 2**63 - 1  #: both databases count so far
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+#: 0 and "no" are no booleans.
+Truth = Annotated[bool, Field(strict=True)]
 
 
 class Shape(BaseModel):

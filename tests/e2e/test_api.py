@@ -103,7 +103,7 @@ def test_every_path_of_the_api_wants_a_token(served: Served) -> None:
 
 def test_token_is_kept_for_its_owner_alone_and_only_as_a_hash(served: Served) -> None:
     assert (served.data_dir / "api-token").stat().st_mode & 0o777 == 0o600
-    secret = served.token.rpartition("_")[2].encode()
+    secret = served.token.split("_", 2)[2].encode()
     for path in served.data_dir.glob("readystate.db*"):
         assert secret not in path.read_bytes()
 
@@ -165,6 +165,40 @@ def test_request_that_does_not_fit_names_each_wrong_value(api: httpx.Client) -> 
 
 def test_text_that_is_no_json_is_a_problem(api: httpx.Client) -> None:
     answer = api.post("/nodes", content=b"{", headers={"Content-Type": "application/json"})
+
+    problem(answer, 422, "request-invalid")
+
+
+def test_body_that_is_no_text_is_a_problem(api: httpx.Client) -> None:
+    answer = api.post("/nodes", content=b"\xff", headers={"Content-Type": "application/json"})
+
+    problem(answer, 400, "request-invalid")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/runs/{}", "/runs/{}/log", "/proposals/{}", "/scans/{}", "/nodes?after={}"),
+        *("/node-roles?after={}", "/runs?after={}", "/events?after={}", "/events/stream?after={}"),
+    ],
+)
+def test_number_that_no_database_holds_does_not_fit(api: httpx.Client, path: str) -> None:
+    problem(api.get(path.format(10**30)), 422, "request-invalid")
+
+
+@pytest.mark.parametrize("path", ["/nodes/{}", "/node-roles/{}", "/why/{}", "/why/node/{}"])
+def test_name_of_digits_may_be_of_any_length(api: httpx.Client, path: str) -> None:
+    problem(api.get(path.format(10**30)), 404, "not-found")
+
+
+def test_state_that_there_is_not_does_not_fit(api: httpx.Client) -> None:
+    problem(api.get("/node-roles?state=activ"), 422, "request-invalid")
+    assert api.get("/node-roles?state=stale").status_code == 200
+
+
+def test_number_is_no_truth_value(api: httpx.Client) -> None:
+    name = add_node(api)
+    answer = api.put(f"/nodes/{name}/available", json={"available": 0})
 
     problem(answer, 422, "request-invalid")
 

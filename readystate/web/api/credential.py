@@ -22,7 +22,7 @@ class CredentialIn(Shape):
     password: SecretStr
     """Stored encrypted; no answer, log or event shows it."""
     deployment: str = "system"
-    position: Annotated[int, Field(ge=0)] = 0
+    position: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 0
     """Sets are tried in this order; the nearer deployment's first."""
 
 

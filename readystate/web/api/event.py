@@ -14,7 +14,7 @@ from readystate.ports.store import Reader
 from readystate.web.auth import WithCaller
 from readystate.web.deps import After, Limit, Services, WithServices
 from readystate.web.events import EventFeed, Wish, event_document
-from readystate.web.shape import Page, Shape
+from readystate.web.shape import LARGEST_ID, Page, Shape
 
 router = APIRouter(prefix="/events", tags=["events"])
 
@@ -78,7 +78,7 @@ async def stream_events(
     _caller: WithCaller,
     kind: Kinds = None,
     node: OfNode = "",
-    after: Annotated[int | None, Query(ge=0, description="An event's id.")] = None,
+    after: Annotated[int | None, Query(ge=0, le=LARGEST_ID, description="An event's id.")] = None,
     last_event_id: Annotated[str | None, Header(description="Set by who reconnects.")] = None,
 ) -> StreamingResponse:
     feed: EventFeed = request.app.state.feed
@@ -94,7 +94,7 @@ async def stream_events(
 
 
 def _parse_last_id(text: str) -> int:
-    if not text.isdecimal():
+    if not text.isdecimal() or int(text) > LARGEST_ID:
         raise BadRequest("Last-Event-ID is no number", hint="give back the id of an event")
     return int(text)
 

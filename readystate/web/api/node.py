@@ -28,7 +28,7 @@ from readystate.ports.store import Reader, Transaction
 from readystate.web.api.node_role import BlockerOut, NodeRoleOut
 from readystate.web.auth import WithCaller
 from readystate.web.deps import After, Limit, WithServices
-from readystate.web.shape import Page, Shape, concealed
+from readystate.web.shape import Page, Shape, Truth, concealed
 
 router = APIRouter(prefix="/nodes", tags=["nodes"])
 
@@ -164,7 +164,7 @@ def _in_order(counts: Mapping[str, int]) -> dict[str, int]:
 class BmcIn(Shape):
     address: Annotated[str, Field(examples=["10.0.0.7"], min_length=1)]
     protocol: Annotated[str, Field(pattern="^(redfish|ipmi)$")] = "redfish"
-    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    port: Annotated[int, Field(strict=True, ge=1, le=65535)] | None = None
 
 
 class NodeIn(Shape):
@@ -207,7 +207,7 @@ class HoldIn(Shape):
 
 
 class AvailableIn(Shape):
-    available: bool
+    available: Truth
 
 
 @router.get("", summary="List nodes")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import Field
@@ -18,7 +18,7 @@ from readystate.engine.queries import NodeRoleView, node_role_views
 from readystate.ports.store import Reader, Transaction
 from readystate.web.auth import WithCaller
 from readystate.web.deps import After, Limit, Services, WithServices
-from readystate.web.shape import Page, Shape, concealed
+from readystate.web.shape import Page, Shape, Truth, concealed
 
 #: A path may hold a slash: `node-7/ntp-client`, `system/dns-service`, or a number.
 router = APIRouter(prefix="/node-roles", tags=["node-roles"])
@@ -131,7 +131,7 @@ def _error(item: NodeRole) -> ErrorOut | None:
 
 
 class ConfirmIn(Shape):
-    wipe_any: bool = False
+    wipe_any: Truth = False
     """Also a disk that was not seen and is not blank may be written."""
 
 
@@ -146,7 +146,9 @@ def list_node_roles(
     node: Annotated[str, Query(description="Only those on this node.")] = "",
     deployment: Annotated[str, Query(description="Only those of this deployment.")] = "",
     role: Annotated[str, Query(description="Only of this role.")] = "",
-    state: Annotated[str, Query(description="Only in this state; `stale` is one here.")] = "",
+    state: Annotated[
+        NodeRoleState | Literal["stale"] | None, Query(description="Only in this state.")
+    ] = None,
     after: After = 0,
     limit: Limit = 100,
 ) -> Page[NodeRoleOut]:
@@ -155,7 +157,7 @@ def list_node_roles(
             node_id=get_node(reader, node).id if node else None,
             deployment_id=get_deployment_id(reader, deployment) if deployment else None,
             role=role or None,
-            state=state or None,
+            state=state,
             after=after,
             limit=limit,
         )

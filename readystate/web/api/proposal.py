@@ -14,7 +14,7 @@ from readystate.engine.naming import get_deployment_id
 from readystate.ports.store import Reader, Transaction
 from readystate.web.auth import WithCaller
 from readystate.web.deps import WithServices
-from readystate.web.shape import Page, Shape, concealed
+from readystate.web.shape import Id, Page, Shape, Truth, concealed
 
 router = APIRouter(prefix="/proposals", tags=["proposals"])
 
@@ -84,7 +84,7 @@ class ProposalIn(Shape):
     deployment: str = "system"
     title: Annotated[str, Field(max_length=200, examples=["node-7 becomes ready"])] = ""
     changes: Annotated[list[ChangeIn], Field(min_length=1, max_length=10_000)]
-    wipe_any: bool = False
+    wipe_any: Truth = False
     """A destructive step may also write a disk that was not seen and is not blank."""
 
 
@@ -197,12 +197,12 @@ def list_proposals(
 
 
 @router.get("/{proposal_id}", summary="Show a proposal", responses=_ABSENT)
-def show_proposal(proposal_id: int, services: WithServices, _caller: WithCaller) -> ProposalOut:
+def show_proposal(proposal_id: Id, services: WithServices, _caller: WithCaller) -> ProposalOut:
     return services.read(lambda reader: _shown(reader, reader.proposal(proposal_id)))
 
 
 @router.get("/{proposal_id}/plan", summary="Show what a commit would do", responses=_MOVED)
-def plan(proposal_id: int, services: WithServices, _caller: WithCaller) -> PlanOut:
+def plan(proposal_id: Id, services: WithServices, _caller: WithCaller) -> PlanOut:
     return PlanOut.model_validate(
         services.read(
             lambda reader: plan_document(
@@ -215,7 +215,7 @@ def plan(proposal_id: int, services: WithServices, _caller: WithCaller) -> PlanO
 
 
 @router.post("/{proposal_id}/commit", summary="Commit a plan by its digest", responses=_MOVED)
-def commit(proposal_id: int, body: CommitIn, services: WithServices, caller: WithCaller) -> PlanOut:
+def commit(proposal_id: Id, body: CommitIn, services: WithServices, caller: WithCaller) -> PlanOut:
     def change(tx: Transaction) -> Mapping[str, Any]:
         done = commit_proposal(
             tx,
@@ -231,7 +231,7 @@ def commit(proposal_id: int, body: CommitIn, services: WithServices, caller: Wit
 
 
 @router.delete("/{proposal_id}", summary="Discard an open proposal", responses=_MOVED)
-def discard_proposal(proposal_id: int, services: WithServices, caller: WithCaller) -> ProposalOut:
+def discard_proposal(proposal_id: Id, services: WithServices, caller: WithCaller) -> ProposalOut:
     def change(tx: Transaction) -> ProposalOut:
         return _shown(tx, discard(tx, proposal_id, services.now(), by=caller.name))
 

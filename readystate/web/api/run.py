@@ -13,7 +13,7 @@ from readystate.engine.queries import Progress
 from readystate.ports.store import Reader, RunRecord, Transaction
 from readystate.web.auth import WithCaller
 from readystate.web.deps import Limit, WithServices
-from readystate.web.shape import Page, Shape, concealed
+from readystate.web.shape import LARGEST_ID, Id, Page, Shape, concealed
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
@@ -84,7 +84,9 @@ def list_runs(
     node: Annotated[str, Query(description="Only those on this node.")] = "",
     node_role: Annotated[str, Query(description="Only those of this node-role.")] = "",
     open_only: Annotated[bool, Query(description="Only those that are not over.")] = False,
-    after: Annotated[int | None, Query(ge=1, description="The `next` of the page before.")] = None,
+    after: Annotated[
+        int | None, Query(ge=1, le=LARGEST_ID, description="The `next` of the page before.")
+    ] = None,
     limit: Limit = 100,
 ) -> Page[RunOut]:
     def query(reader: Reader) -> list[RunRecord]:
@@ -102,7 +104,7 @@ def list_runs(
 
 
 @router.get("/{run_id}", summary="Show a run", responses=_ABSENT)
-def show_run(run_id: int, services: WithServices, _caller: WithCaller) -> RunOut:
+def show_run(run_id: Id, services: WithServices, _caller: WithCaller) -> RunOut:
     record = services.read(lambda reader: reader.run(RunId(run_id)))
     return RunOut.of(record, services.progress)
 
@@ -130,10 +132,10 @@ def show_run(run_id: int, services: WithServices, _caller: WithCaller) -> RunOut
     },
 )
 def show_log(
-    run_id: int,
+    run_id: Id,
     services: WithServices,
     _caller: WithCaller,
-    offset: Annotated[int, Query(ge=0, description="In bytes.")] = 0,
+    offset: Annotated[int, Query(ge=0, le=LARGEST_ID, description="In bytes.")] = 0,
 ) -> Response:
     # The run is read before its log: whoever is told that it is over has all of it.
     run = services.read(lambda reader: reader.run(RunId(run_id))).run
@@ -148,7 +150,7 @@ def show_log(
     summary="Stop a run; its node-role is held afterwards",
     responses={**_ABSENT, 409: {"description": "It is over."}},
 )
-def cancel_run(run_id: int, services: WithServices, caller: WithCaller) -> RunOut:
+def cancel_run(run_id: Id, services: WithServices, caller: WithCaller) -> RunOut:
     def change(tx: Transaction) -> RunRecord:
         cancel(tx, RunId(run_id), services.now(), by=caller.name)
         return tx.run(RunId(run_id))

@@ -15,7 +15,7 @@ from readystate.ports.store import Transaction
 from readystate.web.api.node import NodeOut, nodes_out
 from readystate.web.auth import WithCaller
 from readystate.web.deps import WithServices
-from readystate.web.shape import Page, Shape
+from readystate.web.shape import Id, Page, Shape
 
 router = APIRouter(tags=["sightings"])
 
@@ -105,7 +105,7 @@ def list_scans(services: WithServices, _caller: WithCaller) -> Page[ScanOut]:
     summary="Progress of a scan",
     responses={404: {"description": "No such scan since the server started."}},
 )
-def show_scan(scan_id: int, services: WithServices, _caller: WithCaller) -> ScanOut:
+def show_scan(scan_id: Id, services: WithServices, _caller: WithCaller) -> ScanOut:
     return ScanOut.of(services.scans.get(scan_id))
 
 

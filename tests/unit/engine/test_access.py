@@ -57,7 +57,7 @@ def test_token_is_kept_as_a_hash_only(tx: Transaction, kept: Documents) -> None:
     secret = issue_token(tx, "ada", NOW).reveal()
 
     assert secret not in repr(kept.kept) + repr(kept.told)
-    assert secret.rpartition("_")[2] not in repr(kept.kept) + repr(kept.told)
+    assert secret.split("_", 2)[2] not in repr(kept.kept) + repr(kept.told)
 
 
 def test_two_tokens_are_never_alike(tx: Transaction) -> None:
