@@ -91,7 +91,7 @@ def rack_command(*words: str) -> Iterator[tuple["subprocess.Popen[str]", Path, s
 
 
 @contextmanager
-def lab_and_server(nodes: int, *, pace: float = 1.0) -> Iterator[Rack]:
+def lab_and_server(nodes: int, *, pace: float = 1.0, log_level: str = "debug") -> Iterator[Rack]:
     """A lab with its machines off and nothing enrolled, and `readystate serve` beside it."""
     with TemporaryDirectory(prefix="rack-") as folder:
         port = free_port()
@@ -100,7 +100,7 @@ def lab_and_server(nodes: int, *, pace: float = 1.0) -> Iterator[Rack]:
         lab = spawn_lab(LabWish(Path(folder) / "lab", url, nodes=nodes, pace=pace))
         try:
             put_boot_files(data_dir)
-            with _server(lab, port, data_dir, output) as pid:
+            with _server(lab, port, data_dir, output, log_level) as pid:
                 yield Rack(url, data_dir, lab.client, output, (pid, lab.process.pid))
         finally:
             lab.stop()
@@ -115,13 +115,15 @@ def put_boot_files(data_dir: Path) -> None:
 
 
 @contextmanager
-def _server(lab: LabProcess, port: int, data_dir: Path, output: Path) -> Iterator[int]:
+def _server(
+    lab: LabProcess, port: int, data_dir: Path, output: Path, log_level: str
+) -> Iterator[int]:
     ports = lab.client.status()["ports"]
     settings = environment(data_dir, f"http://127.0.0.1:{port}") | {
         "READYSTATE_IPMI_PORT": str(ports["ipmi"]),
         "READYSTATE_REDFISH_PORT": str(ports["redfish"]),
         "READYSTATE_LOG_FORMAT": "json",
-        "READYSTATE_LOG_LEVEL": "debug",
+        "READYSTATE_LOG_LEVEL": log_level,
     }
     with output.open("w") as said:
         process = subprocess.Popen(
