@@ -2,7 +2,7 @@
 would free it (design.md section 4.4). Walks the same blockers that the scheduler obeys."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -79,7 +79,14 @@ def load_above(reader: Reader, item: NodeRoleId) -> Graph:
     """The vertex with all that stands hard-above it, and what these run softly after."""
     above = {item} | reader.hard_ancestors({item})
     units: set[Unit] = set(reader.units_of(above).values())
-    return reader.load(units)
+    return load_to_show(reader, units)
+
+
+def load_to_show(reader: Reader, units: Collection[Unit]) -> Graph:
+    """As the annealer saw it, with the gates that were full."""
+    graph = reader.load(units)
+    graph.gates = reader.full_gates()
+    return graph
 
 
 def explain_in(graph: Graph, item: NodeRoleId, now: datetime) -> Why:

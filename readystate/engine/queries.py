@@ -18,6 +18,7 @@ from readystate.domain.node import Node
 from readystate.domain.node_role import NodeRole, NodeRoleState
 from readystate.domain.role import Flag
 from readystate.domain.run import Run
+from readystate.engine.explain import load_to_show
 from readystate.engine.plan_report import is_drifted
 from readystate.engine.scope import deployments_inside
 from readystate.ports.store import Reader, Unit, UnitKind
@@ -123,13 +124,13 @@ def node_summaries(
     nodes = reader.nodes(deployment=deployment, after=after, limit=limit)
     if not nodes:
         return []
-    graph = reader.load([Unit(UnitKind.NODE, node.id) for node in nodes])
+    graph = load_to_show(reader, [Unit(UnitKind.NODE, node.id) for node in nodes])
     names = deployment_names(reader)
     return [_summary(graph, graph.nodes[node.id], names, progress) for node in nodes]
 
 
 def node_detail(reader: Reader, node: Node, progress: Progress, now: datetime) -> NodeDetail:
-    graph = reader.load([Unit(UnitKind.NODE, node.id)])
+    graph = load_to_show(reader, [Unit(UnitKind.NODE, node.id)])
     names = deployment_names(reader)
     views = tuple(_views(graph, graph.on_node[node.id], names, progress, now))
     return NodeDetail(
@@ -208,7 +209,7 @@ def node_role_views(
     if not node_roles:
         return []
     wanted = [item.id for item in node_roles]
-    graph = reader.load(set(reader.units_of(wanted).values()))
+    graph = load_to_show(reader, set(reader.units_of(wanted).values()))
     return list(_views(graph, wanted, deployment_names(reader), progress, now))
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from readystate.domain.deployment import AttributeScope, Deployment, Proposal
 from readystate.domain.events import Event
-from readystate.domain.graph import Edge, Graph, Hold, HoldScope
+from readystate.domain.graph import Edge, Gate, Graph, Hold, HoldScope
 from readystate.domain.ids import DeploymentId, NodeId, NodeRoleId, RunId
 from readystate.domain.node import Node
 from readystate.domain.node_role import NodeRole
@@ -101,6 +101,11 @@ class Reader(Protocol):
         ...
 
     def hard_ancestors(self, node_roles: Collection[NodeRoleId]) -> set[NodeRoleId]: ...
+
+    def full_gates(self) -> dict[str, Gate]:
+        """Admission gates that something waits for: nothing more gets through now. A graph that is
+        loaded to be shown needs them, for it to tell what the annealer saw."""
+        ...
 
     def compare_counters(self) -> list[str]:
         """The slow reconciler: node-roles whose counters do not agree with their edges, one

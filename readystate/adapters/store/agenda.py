@@ -5,6 +5,7 @@ from datetime import datetime
 
 from readystate.adapters.store.bulk import Row, delete, insert, upsert
 from readystate.adapters.store.changing import Changing
+from readystate.adapters.store.connection import Connection
 from readystate.adapters.store.instants import instant_text
 from readystate.adapters.store.tables import agenda
 from readystate.ports.store import AgendaEntry, Unit, UnitKind
@@ -60,10 +61,7 @@ class AgendaWrites(Changing):
         self._connection.bulk(_DROP, rows)
 
     def working_runs(self) -> int:
-        rows = self._connection.fetch(
-            "SELECT count(*) FROM runs WHERE phase IN ('running', 'verifying', 'stopping')"
-        )
-        return int(rows[0][0])
+        return count_working(self._connection)
 
     def _entries(self, condition: str, *values: object) -> list[AgendaEntry]:
         instant = self._connection.instant
@@ -73,3 +71,11 @@ class AgendaWrites(Changing):
                 f"{_ENTRY} {condition}", *values
             )
         ]
+
+
+def count_working(connection: Connection) -> int:
+    """Runs that have a worker now."""
+    rows = connection.fetch(
+        "SELECT count(*) FROM runs WHERE phase IN ('running', 'verifying', 'stopping')"
+    )
+    return int(rows[0][0])

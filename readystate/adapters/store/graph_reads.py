@@ -3,12 +3,13 @@
 from collections.abc import Collection
 from typing import Any
 
+from readystate.adapters.store.agenda import count_working
 from readystate.adapters.store.graph_loader import load_graph, read_edges
 from readystate.adapters.store.mapping import unit_of
 from readystate.adapters.store.reconciler import compare_counters
 from readystate.adapters.store.snapshot import Snapshot
 from readystate.adapters.store.values import Book
-from readystate.domain.graph import Edge, Graph
+from readystate.domain.graph import Edge, Gate, Graph
 from readystate.domain.ids import DeploymentId, NodeId, NodeRoleId
 from readystate.ports.store import Unit
 
@@ -43,6 +44,13 @@ class GraphReads(Snapshot):
         return read_edges(
             connection, "WHERE parent_id IN ?ids AND is_cross", connection.ids(parents)
         )
+
+    def full_gates(self) -> dict[str, Gate]:
+        rows = self._connection.fetch("SELECT DISTINCT gate FROM agenda WHERE gate IS NOT NULL")
+        if not rows:
+            return {}
+        working = count_working(self._connection)
+        return {name: Gate(name, limit=working, used=working) for (name,) in rows}
 
     def compare_counters(self) -> list[str]:
         return compare_counters(self._connection)
