@@ -8,7 +8,7 @@ import pytest
 from readystate.domain.blockers import BlockerKind
 from readystate.domain.errors import Busy, Failed, Refused, Unreachable
 from readystate.domain.graph import HoldScope
-from readystate.domain.outcome import Errored, NotDone, Staged
+from readystate.domain.outcome import Errored, NotDone, Staged, Succeeded
 from readystate.domain.role import Flag, Lane, Retry, Role, Want
 from readystate.domain.run import RunPhase
 from readystate.engine.annealer import Answer
@@ -277,6 +277,7 @@ def test_a_failed_check_is_a_failed_attempt(make_rig: MakeRig) -> None:
 
     assert rig.state("bios") is TODO
     assert rig.the("bios").attempts == 1
+    rig.physical[rig.nodes[0]].effects.clear()
     rig.pass_s(11.0)
     rig.work("bios")
     rig.cycle()
@@ -450,3 +451,17 @@ def test_a_skipped_shared_role_is_not_waited_for(make_rig: MakeRig) -> None:
     rig.work("bios")
 
     assert rig.power_message() is not None
+
+
+def test_work_that_finds_nothing_to_stage_needs_no_cycle(make_rig: MakeRig) -> None:
+    """A `shared` role may answer `Succeeded`: what is as wanted already is not staged."""
+    rig = make_rig(staging("bios", wants=WANTS_A))
+    rig.bind("bios")
+    message = rig.message("bios")
+    rig.dispatcher.messages.remove(message)
+
+    rig.answer(message, Succeeded())
+    rig.settle_turns()
+
+    assert rig.state("bios") is ACTIVE
+    assert rig.power_message() is None
