@@ -40,7 +40,7 @@ from readystate.adapters.store.refusals import StoreError
 from readystate.adapters.store.sql_store import OnCommit, SqlStore
 from readystate.adapters.system_clock import SystemClock
 from readystate.domain.deployment import AttributeScope
-from readystate.domain.errors import AnnotationsInvalid
+from readystate.domain.errors import AnnotationsInvalid, ReadystateError
 from readystate.domain.ids import NodeId
 from readystate.domain.profile import Profile
 from readystate.domain.secret import Secret
@@ -69,6 +69,10 @@ TOKEN_FILE = "api-token"  #: in data_dir, for the CLI on this machine  # noqa: S
 STOP_GRACE_S = 10.0
 #: A database that is away is asked again after this.
 STORE_RETRY_S = 5.0
+
+
+class AnnealerDied(ReadystateError):
+    """The process is of no use any more: whoever watches it starts another one."""
 
 
 class AnnealerThread:
@@ -100,6 +104,9 @@ class AnnealerThread:
             except StoreError as error:
                 log.error("the annealer waits for its database", extra={"error": str(error)})
                 self._stopping.wait(STORE_RETRY_S)
+            except BaseException:
+                log.critical("the annealer died", exc_info=True)
+                raise
 
 
 @dataclass(frozen=True)
@@ -123,12 +130,13 @@ class Application:
     def stop(self, *, grace_s: float = STOP_GRACE_S) -> None:
         """Start nothing new, let runs finish for a while, record what they say, close everything.
         What is cut then is taken up by the next start."""
-        if self._thread.is_alive():
+        with self._exits:
+            was_annealing = self._thread.is_alive()
             self.annealer.limits = replace(self.annealer.limits, workers=0)
             self.dispatcher.close(grace_s=grace_s)
             self._thread.stop()
-            self.annealer.turn()  # the last answers
-        self._exits.close()
+            if was_annealing:
+                self.annealer.turn()  # the last answers
 
     def web_app(self) -> WebApp:
         return create_app(self.services, version=readystate_version())
@@ -158,7 +166,7 @@ def _wire(
     store = SqlStore(url, data_dir=data_dir, book_for=catalogs.book_for, on_commit=on_commit)
     exits.callback(store.close)
     folder = settings.annotations_dir or shipped_path(Shipped.ANNOTATIONS)
-    first_token = _prepare(store, folder, clock)
+    first_token = _prepare(store, folder, clock, data_dir)
     catalogs.load_all(store)
     hammers = BmcHammerRegistry(
         clock=clock,
@@ -244,7 +252,9 @@ def _owner() -> str:
 # -- the very first start --------------------------------------------------------------------------
 
 
-def _prepare(store: SqlStore, annotations: Path, clock: SystemClock) -> Secret | None:
+def _prepare(
+    store: SqlStore, annotations: Path, clock: SystemClock, data_dir: Path
+) -> Secret | None:
     """Keep the annotations that are here; on the first start put them in force, and issue a token.
     Later ones take effect deployment by deployment, through a proposal."""
     files = AnnotationFiles.read(annotations)
@@ -258,7 +268,12 @@ def _prepare(store: SqlStore, annotations: Path, clock: SystemClock) -> Secret |
         if not tx.deployments():
             tx.add_deployment(SYSTEM, None, files.version)
             _add_profiles(tx, profiles)
-        return None if has_tokens(tx) else issue_token(tx, "admin", clock.now())
+        if has_tokens(tx):
+            return None
+        token = issue_token(tx, "admin", clock.now())
+        # Before the commit: a process that dies in between must not take the only token with it.
+        keep_token(data_dir, token)
+        return token
 
     return store.write(prepare, kind="prepare")
 
@@ -288,11 +303,22 @@ def serve(
         application.start()
         try:
             if application.first_token is not None:
-                keep_token(settings.data_dir, application.first_token)
                 say(f"API token, shown this once: {application.first_token.reveal()}")
                 say(f"It is also in {settings.data_dir / TOKEN_FILE}, for the CLI on this machine.")
             say(f"{settings.api_url}/docs")
-            server.serve(application.web_app(), listening, started=started)
+            is_annealing = application.services.is_annealing
+            server.serve(
+                application.web_app(),
+                listening,
+                started=started,
+                is_over=lambda: not is_annealing(),
+            )
+            if not is_annealing():
+                raise AnnealerDied(
+                    "the annealer died",
+                    why="a defect in readystate; the log has the details",
+                    hint="start again: nothing is lost; report it with the log's lines",
+                )
         finally:
             application.stop()
 

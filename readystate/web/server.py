@@ -17,15 +17,26 @@ GRACE_S = 5
 class _Server(uvicorn.Server):
     """uvicorn ends connections before it tells the app; a stream would keep it waiting."""
 
-    def __init__(self, app: FastAPI, config: uvicorn.Config, started: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        config: uvicorn.Config,
+        started: Callable[[], None],
+        is_over: Callable[[], bool],
+    ) -> None:
         super().__init__(config)
         self._app = app
         self._started = started
+        self._is_over = is_over
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._started()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second."""
+        return await super().on_tick(counter) or self._is_over()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._app.state.feed.close()
@@ -56,9 +67,14 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(
-    app: FastAPI, listening: socket.socket, *, started: Callable[[], None] = lambda: None
+    app: FastAPI,
+    listening: socket.socket,
+    *,
+    started: Callable[[], None] = lambda: None,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Answer until SIGINT or SIGTERM. Call in the main thread to have signals heeded."""
+    """Answer until SIGINT or SIGTERM, or until `is_over`, which is asked all the time. Call in the
+    main thread to have signals heeded."""
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -67,4 +83,4 @@ def serve(
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
     )
-    asyncio.run(_Server(app, config, started).serve(sockets=[listening]))
+    asyncio.run(_Server(app, config, started, is_over).serve(sockets=[listening]))

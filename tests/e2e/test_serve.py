@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from readystate.bootstrap import build
+from readystate.bootstrap import AnnealerDied, build, serve
+from readystate.engine.annealer import Annealer
 from readystate.settings import Settings, load_settings
 from tests.e2e.serving import START_DEADLINE_S, free_port
 
@@ -181,6 +183,21 @@ def test_failed_build_leaves_the_database_free(
     monkeypatch.setattr("readystate.bootstrap.load_identity", _refuse)
     with pytest.raises(RuntimeError):
         build(settings_in(tmp_path))
+    monkeypatch.undo()
+
+    build(settings_in(tmp_path)).stop()
+
+
+def test_process_whose_annealer_dies_ends_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(_: Annealer) -> float:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr(Annealer, "turn", die)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    with pytest.raises(AnnealerDied):
+        serve(settings_in(tmp_path, api_port=free_port()), say=lambda _: None)
     monkeypatch.undo()
 
     build(settings_in(tmp_path)).stop()
