@@ -286,10 +286,24 @@ def test_secret_value_that_is_no_yaml_is_not_repeated(cli: Cli) -> None:
 
 
 def test_refusals_are_told_in_three_lines(
-    cli: Cli, served: Served, api: httpx.Client, golden: Golden
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    golden: Golden,
 ) -> None:
-    api.post("/nodes", json={"nodes": [{"name": "golden-1"}]})
-    settled(api, "golden-1/start")
+    """On a server of its own: what other tests leave behind would show."""
+    with serving(tmp_path) as served, served.client() as api:
+        cli = cli_for(served, monkeypatch, capsys)
+        api.post("/nodes", json={"nodes": [{"name": "golden-1"}]})
+        settled(api, "golden-1/start")
+        session = refused_session(cli, served)
+    for real, stands_for in ((str(served.data_dir), "DATA"), (served.url, "http://SERVER")):
+        session = session.replace(real, stands_for)
+
+    golden.check("cli/refusals.txt", re.sub(r"\(\d+\)", "(ID)", session))
+
+
+def refused_session(cli: Cli, served: Served) -> str:
     commands = [
         ("nodes", "show", "golden-2"),
         ("nodes", "import", "golden 3"),
@@ -316,11 +330,7 @@ def test_refusals_are_told_in_three_lines(
     for command in commands:
         said = cli(*command)
         session += f"$ readystate {' '.join(command)}\n{said.err}{said.out}[{said.code}]\n\n"
-    session = re.sub(r"\(\d+\)", "(ID)", session)
-    for real, stands_for in ((str(served.data_dir), "DATA"), (served.url, "http://SERVER")):
-        session = session.replace(real, stands_for)
-
-    golden.check("cli/refusals.txt", session)
+    return session
 
 
 def test_wrong_token_is_told_from_none(
