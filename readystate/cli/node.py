@@ -162,6 +162,21 @@ def _read_nodes(file: Path) -> Any:
     return nodes
 
 
+@app.command("bmc")
+def set_bmc(
+    name: Name,
+    address: Annotated[str, typer.Argument(help="Where its BMC answers.")],
+    protocol: Annotated[str, typer.Option(help="redfish or ipmi.")] = "redfish",
+    port: Annotated[int | None, typer.Option(help="Not the protocol's own.")] = None,
+) -> None:
+    """Say where a known node's BMC is."""
+    from readystate.cli.client import connect
+
+    with connect() as api:
+        api.put(f"/nodes/{name}/bmc", {"address": address, "protocol": protocol, "port": port})
+    say(f"{name}: BMC at {address} over {protocol}")
+
+
 @app.command("power")
 def power_node(name: Name, action: PowerAction) -> None:
     """Ask for a power action; it waits for the node's lanes like other work."""

@@ -195,7 +195,7 @@ def _fixes_of(graph: Graph, node_role: NodeRole, link: Link) -> Iterator[Fix]:
                 command = f"readystate nodes available {link.node}"
                 yield Fix(FixVerb.SET_AVAILABLE, link.node, item, command)
             case BlockerKind.NO_HAMMER:
-                command = f"readystate nodes import --bmc ADDRESS {link.node}"
+                command = f"readystate nodes bmc {link.node} ADDRESS"
                 yield Fix(FixVerb.ADD_BMC, link.node, item, command)
             case BlockerKind.CONFIRMATION:
                 yield Fix(FixVerb.CONFIRM, name, item, f"readystate confirm {name}")

@@ -342,6 +342,21 @@ def test_node_that_is_not_available_is_left_alone(api: httpx.Client) -> None:
     assert [it["kind"] for it in item["blockers"]] == ["node-not-available"]
 
 
+def test_node_without_a_bmc_goes_on_when_it_gets_one(api: httpx.Client) -> None:
+    name = add_node(api, goal="broken", bmc=[])
+    settled(api, f"{name}/start")
+    (fix,) = api.get(f"/why/{name}/broken").json()["fix"]
+    address = next(_addresses)
+    given = api.put(f"/nodes/{name}/bmc", json={"address": address})
+    in_error(api, f"{name}/broken")
+
+    assert fix["verb"] == "add-bmc"
+    assert given.status_code == 204
+    assert [it["address"] for it in api.get(f"/nodes/{name}").json()["bmc"]] == [address]
+    other = add_node(api)
+    problem(api.put(f"/nodes/{other}/bmc", json={"address": address}), 409, "conflict")
+
+
 def test_power_action_is_a_run(api: httpx.Client) -> None:
     name = add_node(api)
     answer = api.post(f"/nodes/{name}/power", json={"action": "cycle"})

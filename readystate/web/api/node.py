@@ -12,6 +12,7 @@ from readystate.domain.ids import RoleName, parse_mac
 from readystate.domain.node import BmcAccess, Node
 from readystate.domain.node_role import NodeRoleState
 from readystate.domain.power import PowerAction
+from readystate.engine.bmc_access import add_bmc
 from readystate.engine.enroll import NewNode, enroll_nodes
 from readystate.engine.interventions import hold, request_power, resume, set_available
 from readystate.engine.naming import get_deployment_id, get_node
@@ -262,6 +263,23 @@ def show_node(name: str, services: WithServices, _caller: WithCaller) -> NodeDet
             )
         )
     )
+
+
+@router.put(
+    "/{name}/bmc",
+    status_code=204,
+    summary="Say where a node's BMC is",
+    responses={
+        404: {"description": "No such node."},
+        409: {"description": "The address is another node's."},
+    },
+)
+def set_bmc(name: str, body: BmcIn, services: WithServices, caller: WithCaller) -> None:
+    def change(tx: Transaction) -> None:
+        access = BmcAccess(body.protocol, body.address, body.port)
+        add_bmc(tx, get_node(tx, name).id, access, services.now(), by=caller.name)
+
+    services.write(change, kind="bmc")
 
 
 @router.post(
