@@ -1,6 +1,6 @@
 """os-installed: send the node into its installer and wait until the installed system calls back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from readystate.adapters.jigs.calls.netboot import send_into
@@ -40,18 +40,13 @@ def check_installed(ticket: Ticket, context: RunContext) -> CheckOutcome:
 
 
 def install_disk(ticket: Ticket) -> Mapping[str, Json]:
-    """Raises Invalid, with the disks listed, unless the rule leaves exactly one."""
+    """Of those that the inventory found. Raises Invalid, with the disks listed, unless the rule
+    leaves exactly one. A drive that has gone into a volume since is not found by the installer,
+    which then refuses before it writes."""
     try:
-        return choose_disk(ticket.input["disk"], _disks(ticket))
+        return choose_disk(ticket.input["disk"], ticket.input["disks"])
     except BadRequest as error:
         raise Invalid(error.what, why=error.why, hint=error.hint) from error
-
-
-def _disks(ticket: Ticket) -> Sequence[Mapping[str, Json]]:
-    """The inventory was taken before volumes were made of drives: what the volumes put out is
-    added, and the rule has to say which is meant."""
-    disks: list[Mapping[str, Json]] = list(ticket.input["disks"])
-    return disks
 
 
 def install_plan(ticket: Ticket, disk: Mapping[str, Json], own_key: str) -> dict[str, Json]:
