@@ -177,6 +177,10 @@ class Graph:
         """The one vertex behind all peers of a cluster role."""
         return node_role.node_id is None and self.role_of(node_role).scope is Scope.CLUSTER
 
+    def may_destroy(self, node_role: NodeRole) -> bool:
+        """Whether it needs a confirmation. A barrier does no work, so it never does."""
+        return self.role_of(node_role).is_destructive and not self.is_barrier(node_role)
+
     def hard_parents(self, node_role_id: NodeRoleId) -> Iterable[NodeRole]:
         for edge in self.parents[node_role_id]:
             if edge.counts:

@@ -135,19 +135,19 @@ class Settling:
             self._move(current, Verb.RECONSIDER, is_stale=False, error=None)
             return
         same = current.digest == known.digest
-        role = self.graph.role_of(current)
+        is_destructive = self.graph.may_destroy(current)
         if current.state is NodeRoleState.SKIPPED:
             if current.is_stale or not same:
                 self._put(replace(current, is_stale=False, digest=known.digest))
             return
         if current.state is NodeRoleState.ERROR:
-            if not same and not role.is_destructive:
+            if not same and not is_destructive:
                 self._move(current, Verb.RETRY)
             return
         bound = self._confirmation(current, known)
         if bound is not current.confirmation:
             self._put(replace(current, confirmation=bound))
-        elif bound is not None or not (same or role.is_destructive):
+        elif bound is not None or not (same or is_destructive):
             self._move(current, Verb.RERUN, is_stale=False)
         else:
             moved = epochs_part(current.digest) != known.epochs
