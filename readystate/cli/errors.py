@@ -73,6 +73,7 @@ _KINDS: Mapping[str, type[ReadystateError]] = {
     "stopped": Stopped,
     "bad-request": BadRequest,
     "request-invalid": BadRequest,
+    "too-large": BadRequest,
     "invalid": Invalid,
     "unsupported": Unsupported,
     "annotations-invalid": Invalid,

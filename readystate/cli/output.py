@@ -1,5 +1,6 @@
 """Answers at a terminal: tables for people, JSON or YAML for machines."""
 
+import io
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -72,7 +73,9 @@ def _print_table(items: Sequence[Row], columns: Columns) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
+    is_watched = sys.stdout.isatty()
+    page = io.StringIO()
+    console = Console() if is_watched else Console(width=_PIPE_WIDTH, file=page)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in columns:
         table.add_column(heading, no_wrap=True)
@@ -80,6 +83,8 @@ def _print_table(items: Sequence[Row], columns: Columns) -> None:
         cells = [cell(item) for cell in columns.values()]
         table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells))
     console.print(table)
+    for line in page.getvalue().splitlines():
+        say(line.rstrip())
 
 
 def show_fields(fields: Mapping[str, str]) -> None:

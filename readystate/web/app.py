@@ -25,6 +25,7 @@ from readystate.web.api import (
     sighting,
     why,
 )
+from readystate.web.body_limit import BodyLimit
 from readystate.web.deps import Services
 from readystate.web.errors import add_problem_handlers
 from readystate.web.events import HEARTBEAT_S, EventFeed
@@ -92,6 +93,7 @@ def create_app(services: Services, *, version: str, heartbeat_s: float = HEARTBE
     app.state.services = services
     app.state.feed = EventFeed(services.store, heartbeat_s=heartbeat_s)
     add_problem_handlers(app)
+    app.add_middleware(BodyLimit)
     api = APIRouter(prefix=API_PREFIX)
     for noun in _NOUNS:
         api.include_router(noun.router)

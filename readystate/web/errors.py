@@ -171,6 +171,19 @@ def _unreadable(request: Request) -> JSONResponse:
     return _answer(problem)
 
 
+def too_large(path: str, most_bytes: int) -> JSONResponse:
+    problem = Problem(
+        type=TYPE_PREFIX + "too-large",
+        title="Too large",
+        status=413,
+        what=f"{path}: the body is too large",
+        why=f"at most {most_bytes} bytes are read",
+        hint="send it in parts",
+        instance=path,
+    )
+    return _answer(problem)
+
+
 def _defect(request: Request, error: Exception) -> JSONResponse:
     log.error("internal error", extra={"path": request.url.path}, exc_info=error)
     problem = Problem(
