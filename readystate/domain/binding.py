@@ -3,7 +3,7 @@ reason (design.md section 4.2). Pure: works on a `Graph`; new vertices get negat
 store replaces when the change is committed. Idempotent."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from readystate.domain.catalog import Catalog
@@ -106,12 +106,21 @@ class Binder:
         if item in counted or item > 0:
             return
         counted.add(item)
-        vertex = self.graph.node_roles[item].after(Verb.COMMIT, self.now)
-        for edge in self.graph.parents[item]:
+        graph = self.graph
+        unmet = stuck = 0
+        for edge in graph.parents[item]:
             if edge.counts:
                 self._count(edge.parent, counted)
-                vertex = count_parent(vertex, self.graph.node_roles[edge.parent], 1)
-        self.graph.node_roles[item] = vertex
+                parent = graph.node_roles[edge.parent]
+                unmet += not parent.is_settled
+                stuck += parent.holds_back
+        vertex = graph.node_roles[item]
+        graph.node_roles[item] = vertex.after(
+            Verb.COMMIT,
+            self.now,
+            unmet=vertex.unmet + unmet,
+            stuck_parents=vertex.stuck_parents + stuck,
+        )
 
     # -- finding -----------------------------------------------------------------------------------
 
@@ -291,8 +300,7 @@ class Binder:
 
 def count_parent(child: NodeRole, parent: NodeRole, sign: int) -> NodeRole:
     """`child` with its counters moved for an edge from `parent` that begins (1) or ends (-1)."""
-    return replace(
-        child,
+    return child.changed(
         unmet=child.unmet + sign * (not parent.is_settled),
         stuck_parents=child.stuck_parents + sign * parent.holds_back,
     )

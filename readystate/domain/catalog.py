@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from readystate.domain.catalog_check import catalog_problems
@@ -111,7 +112,14 @@ class Catalog:
 
     def parents(self, role: RoleName) -> tuple[ParentNeed, ...]:
         """Hard needs by name, each once; `requires` before `wants` before `when`."""
-        return tuple(ParentNeed(name, reason) for name, reason in self._order.needs(role).items())
+        return self._parents[role]
+
+    @cached_property
+    def _parents(self) -> Mapping[RoleName, tuple[ParentNeed, ...]]:
+        return {
+            role: tuple(ParentNeed(*need) for need in self._order.needs(role).items())
+            for role in self.roles
+        }
 
     def soft_parents(self, role: RoleName) -> tuple[SoftParent, ...]:
         """Declared (`after`), and implied: what another raises un-settles it, so it runs after."""

@@ -42,6 +42,9 @@ class Settling:
         #: the version that the children's counters rest on; first the one that was loaded
         self._told: dict[NodeRoleId, NodeRole] = {}
         self._touch_told: set[NodeRoleId] = set()
+        #: by how much `unmet` of queued vertices moves when they are looked at: most have several
+        #: parents that settle one after the other
+        self._owed: dict[NodeRoleId, int] = {}
         #: oldest first: parents are mostly older, so that most children are looked at once
         self._queue: list[tuple[int, NodeRoleId]] = []
         self._queued: set[NodeRoleId] = set()
@@ -76,6 +79,9 @@ class Settling:
     def _settle(self, item: NodeRoleId) -> None:
         graph = self.graph
         before = graph.node_roles[item]
+        owed = self._owed.pop(item, 0)
+        if owed:
+            before = graph.put(before.changed(unmet=before.unmet + owed))
         if before.state is NodeRoleState.PROPOSED:
             self._mark_stuck(before, None)
         else:
@@ -125,8 +131,16 @@ class Settling:
             and self._is_inline(current)
             and not blockers(self.graph, current, self.now, known)
         ):
-            started = current.after(Verb.START, self.now, fence=current.fence + 1)
-            self._move(started, Verb.SUCCEED, digest=known.digest, error=None, confirmation=None)
+            self._put(
+                current.through(
+                    (Verb.START, Verb.SUCCEED),
+                    self.now,
+                    fence=current.fence + 1,
+                    digest=known.digest,
+                    error=None,
+                    confirmation=None,
+                )
+            )
 
     def _look_again(self, current: NodeRole, known: Input) -> None:
         """Active, skipped or in error, with every hard parent settled: does it still hold?"""
@@ -224,8 +238,11 @@ class Settling:
             self.enqueue(child.id)
 
     def _count(self, before: NodeRole, unmet: int, stuck: int) -> None:
-        """Move a child's counters. Its `holds_back` may follow from its parents' alone: pass that
-        on at once."""
+        """Move the counters of a child that is looked at next. Its `holds_back` may follow from its
+        parents' alone: pass that on at once."""
+        if not stuck and before.id in self.graph.focus:
+            self._owed[before.id] = self._owed.get(before.id, 0) + unmet
+            return
         after = self.graph.put(
             before.changed(unmet=before.unmet + unmet, stuck_parents=before.stuck_parents + stuck)
         )

@@ -26,7 +26,7 @@ from readystate.domain.deployment import (
 from readystate.domain.digest import read_input
 from readystate.domain.errors import Conflict
 from readystate.domain.events import Event
-from readystate.domain.graph import Graph
+from readystate.domain.graph import Edge, Graph
 from readystate.domain.ids import DeploymentId, NodeId, NodeRoleId
 from readystate.domain.plan import Plan
 from readystate.engine.draft import Draft, draft_proposal
@@ -137,10 +137,12 @@ def _write_created(tx: Transaction, draft: Draft) -> dict[NodeRoleId, NodeRoleId
     real = {old.id: new.id for old, new in zip(drafted, stored, strict=True)}
     tx.add_edges(
         [
-            replace(
-                edge,
-                parent=real.get(edge.parent, edge.parent),
-                child=real.get(edge.child, edge.child),
+            Edge(
+                real.get(edge.parent, edge.parent),
+                real.get(edge.child, edge.child),
+                edge.kind,
+                edge.reason,
+                edge.is_joining,
             )
             for edge in draft.new_edges
         ]

@@ -93,28 +93,37 @@ class Propagation:
         }
         if not changed:
             return
-        edges = self.tx.cross_edges(changed.keys())
-        if not edges:
-            return
-        places = self.tx.units_of({edge.child for edge in edges})
-        soft_wakes: set[Unit] = set()
-        grouped: defaultdict[Unit, list[News]] = defaultdict(list)
-        for edge in edges:
+        soft_wakes: set[NodeRoleId] = set()
+        told: dict[NodeRoleId, list[News]] = {}
+        for edge in self.tx.cross_edges(changed.keys()):
             unmet, stuck, touched = changed[edge.parent]
-            unit = places[edge.child]
             if edge.kind is EdgeKind.SOFT:
                 if unmet or stuck:
-                    soft_wakes.add(unit)
-                continue
-            if edge.is_joining:
-                if not graph.node_roles[edge.parent].is_settled:
-                    continue
-                grouped[unit].append(News(edge.child, 0, 0, is_touched=True, joins=edge))
+                    soft_wakes.add(edge.child)
+            elif edge.is_joining:
+                if graph.node_roles[edge.parent].is_settled:
+                    joins = News(edge.child, is_touched=True, joins=edge)
+                    told.setdefault(edge.child, []).append(joins)
             elif unmet or stuck or touched:
-                grouped[unit].append(News(edge.child, unmet, stuck, is_touched=touched))
-        for unit, messages in grouped.items():
-            news.setdefault(unit, []).extend(messages)
-        self.tx.wake_units(soft_wakes, self.now)
+                message = News(edge.child, unmet, stuck, is_touched=touched)
+                told.setdefault(edge.child, []).append(message)
+        self._count_the_waiting(told)
+        places = self.tx.units_of({*told, *soft_wakes})
+        for child, messages in told.items():
+            news.setdefault(places[child], []).extend(messages)
+        self.tx.wake_units({places[item] for item in soft_wakes}, self.now)
+
+    def _count_the_waiting(self, told: dict[NodeRoleId, list[News]]) -> None:
+        """A parent has settled of children that wait for others still: only their counters move.
+        One vertex may stand above ten thousand nodes, so they are not loaded for that."""
+        alike: defaultdict[tuple[int, int], list[NodeRoleId]] = defaultdict(list)
+        for child, messages in told.items():
+            unmet = sum(message.unmet for message in messages)
+            if unmet < 0 and all(message.joins is None for message in messages):
+                alike[unmet, sum(message.stuck for message in messages)].append(child)
+        for (unmet, stuck), children in alike.items():
+            for child in self.tx.move_counters(children, unmet=unmet, stuck=stuck):
+                del told[child]
 
 
 def _change(graph: Graph, item: NodeRoleId) -> tuple[int, int, bool] | None:

@@ -214,6 +214,14 @@ class Transaction(Reader, Protocol):
         append `graph.events`."""
         ...
 
+    def move_counters(
+        self, children: Collection[NodeRoleId], *, unmet: int, stuck: int
+    ) -> set[NodeRoleId]:
+        """Add to `unmet` and `stuck_parents` of those of `children` from whom nothing follows:
+        blocked, with something unmet afterwards, and held back as before. Returns them; the others
+        are left for the rules to look at."""
+        ...
+
     def new_run_id(self) -> RunId: ...
     def record_input(self, run_id: RunId, values: Mapping[str, Any]) -> None: ...
     def record_outcome(

@@ -529,6 +529,43 @@ class NodeRoleContract:
         rig.store.write(lambda tx: tx.remove_edges([hard(a.id, b.id)]), kind="unbind")
         rig.store.write(lambda tx: tx.add_edges([hard(a.id, b.id)]), kind="bind")
 
+    def test_counters_move_only_where_nothing_follows_from_it(self, rig: StoreRig) -> None:
+        def setup(tx: Transaction) -> dict[NodeRoleId, str]:
+            site = add_site(tx)
+            node = add_node(tx, site, "n1")
+            blocked = NodeRole(
+                *(NodeRoleId(0), RoleName("x"), site.rack, node.id, NodeRoleState.BLOCKED),
+                unmet=2,
+                stuck_parents=1,
+            )
+            named = {
+                "held back by others too": replace(blocked, stuck_parents=2),
+                "held back by itself": replace(blocked, is_stuck=True),
+                "held back no longer": blocked,
+                "unblocked": replace(blocked, unmet=1, is_stuck=True),
+                "stale": replace(blocked, state=NodeRoleState.ACTIVE, is_stale=True),
+            }
+            added = tx.add_node_roles(
+                [replace(item, role=RoleName(name)) for name, item in named.items()]
+            )
+            return {item.id: item.role for item in added}
+
+        names = rig.store.write(setup, kind="setup")
+        moved = rig.store.write(
+            lambda tx: tx.move_counters(names, unmet=-1, stuck=-1), kind="anneal"
+        )
+
+        assert {"held back by others too", "held back by itself"} == {names[it] for it in moved}
+        stored = rig.store.read(lambda reader: [reader.node_role(item) for item in names])
+        after = {it.role: (it.unmet, it.stuck_parents) for it in stored}
+        assert after == {
+            "held back by others too": (1, 1),
+            "held back by itself": (1, 0),
+            "held back no longer": (2, 1),
+            "unblocked": (1, 1),
+            "stale": (2, 1),
+        }
+
     def test_hard_reach_goes_over_units_and_ignores_soft_edges(self, rig: StoreRig) -> None:
         site = rig.store.write(add_site, kind="setup")
 

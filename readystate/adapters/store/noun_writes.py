@@ -97,7 +97,7 @@ class NounWrites(Changing):
             return []
         first = self._counters.take("node_roles", len(node_roles))
         added = [
-            replace(item, id=NodeRoleId(number)) for number, item in enumerate(node_roles, first)
+            item.changed(id=NodeRoleId(number)) for number, item in enumerate(node_roles, first)
         ]
         self._connection.bulk(_ADD_NODE_ROLES, [node_role_row(item, item.id) for item in added])
         if len(added) >= _MANY:

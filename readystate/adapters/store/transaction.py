@@ -19,10 +19,17 @@ from readystate.adapters.store.tables import run_inputs, wakes
 from readystate.domain.errors import NotFound
 from readystate.domain.events import Event
 from readystate.domain.graph import Graph
-from readystate.domain.ids import RunId
+from readystate.domain.ids import NodeRoleId, RunId
 
 _PUT_INPUT = upsert(run_inputs, key=("run_id",))
 _PUT_WAKE = upsert(wakes, key=("run_id", "name"))
+
+_MOVE_COUNTERS = """
+UPDATE node_roles SET unmet = unmet + ?, stuck_parents = stuck_parents + ?
+ WHERE id IN ?ids AND state = 'blocked' AND unmet + ? > 0
+   AND (is_stuck OR stuck_parents > 0) = (is_stuck OR stuck_parents + ? > 0)
+RETURNING id
+"""
 
 
 class SqlReader(GraphReads, NounReads, HistoryReads, IntentReads):
@@ -34,6 +41,13 @@ class SqlTransaction(SqlReader, AgendaWrites, NounWrites, IntentWrites):
 
     def save(self, graph: Graph) -> None:
         save_graph(self._connection, self._counters, graph)
+
+    def move_counters(
+        self, children: Collection[NodeRoleId], *, unmet: int, stuck: int
+    ) -> set[NodeRoleId]:
+        ids = self._connection.ids(children)
+        rows = self._connection.fetch(_MOVE_COUNTERS, unmet, stuck, ids, unmet, stuck)
+        return {NodeRoleId(row[0]) for row in rows}
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         self.callbacks.append(callback)
