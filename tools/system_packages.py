@@ -1,4 +1,4 @@
-"""See to the system programs that tests need and pip cannot give: independent IPMI peers and
+"""See to the system programs that tests need and pip cannot give: independent peers and
 PostgreSQL. Installs what is missing with apt-get when it may, else prints the command to type.
 `make rack` needs none of them."""
 
@@ -14,6 +14,8 @@ NEEDED = {
     "ipmipower": "freeipmi-tools",
     "ipmi_sim": "openipmi",
     "postgres": "postgresql",
+    "curl": "curl",
+    "dot": "graphviz",
     "ssh": "openssh-client",
     "sshd": "openssh-server",
 }
