@@ -270,6 +270,10 @@ def _hold_cancelled(graph: Graph, run: Run, node_role: NodeRole, now: datetime) 
 def _take_node_action(
     graph: Graph, run: Run, answer: Outcome | NotDone, now: datetime
 ) -> list[NodeRoleId]:
+    if run.phase is RunPhase.STOPPING and isinstance(answer, Errored):
+        later = now + timedelta(seconds=STOP_AGAIN_S)
+        graph.put_run(replace(run, lease_until=None, owner=None, not_before=later))
+        return []
     _close(graph, run)
     if run.kind is not RunKind.CYCLE or run.node_id is None:
         return []
@@ -279,10 +283,27 @@ def _take_node_action(
             graph.put_run(replace(item, phase=RunPhase.VERIFY))
         return [item.node_role_id for item in staged if item.node_role_id is not None]
     if isinstance(answer, Errored):
-        cause = answer.error
-    else:
-        cause = Failed("the power cycle for staged work was cut")
+        return list(_fail_staged(graph, staged, answer.error, now))
+    cause = Failed("the power cycle for staged work was cut")
+    if run.stop_reason is StopReason.LOST:
+        return list(_keep_staged(graph, staged, cause, now))
     return list(_fail_staged(graph, staged, cause, now))
+
+
+def _keep_staged(
+    graph: Graph, staged: Iterable[Run], cause: WorkError, now: datetime
+) -> Iterable[NodeRoleId]:
+    """The cycle's worker was lost: what is staged still is, or has taken effect, and a second cycle
+    does it no harm. A lost lease counts as an attempt all the same."""
+    for run in staged:
+        if run.node_role_id is None:
+            continue
+        node_role = graph.node_roles[run.node_role_id]
+        if node_role.attempts + 1 >= graph.role_of(node_role).retry.attempts:
+            yield from _fail_or_defer(graph, run, node_role, cause, now)
+        else:
+            graph.put(replace(node_role, attempts=node_role.attempts + 1))
+            yield node_role.id
 
 
 def _fail_staged(

@@ -168,7 +168,10 @@ class _Turn:
             log.info("late answer refused", extra={"run": answer.run_id})
             return ()
         self.used -= 1
+        staged = _staged_beside(graph, run)
         looked_at = take_answer(graph, run, answer.outcome, self.now, outputs=answer.outputs)
+        for item in staged:
+            self._record_closed(graph, item)
         if answer.breaker_until is not None and run.node_id is not None:
             node = graph.nodes[run.node_id]
             graph.put_node(replace(node, breaker_until=answer.breaker_until))
@@ -186,6 +189,20 @@ class _Turn:
             error_family=error.family if error else "",
             error_message=str(error) if error else "",
             hammers=answer.hammers,
+            at=self.now,
+        )
+
+    def _record_closed(self, graph: Graph, staged: Run) -> None:
+        """A power cycle that failed ends the runs that were staged for it."""
+        if graph.runs[staged.id].is_open or staged.node_role_id is None:
+            return
+        error = graph.node_roles[staged.node_role_id].error
+        self.tx.record_outcome(
+            staged.id,
+            outcome="failed",
+            error_family=error.family if error else "",
+            error_message=error.message if error else "",
+            hammers=self.tx.run(staged.id).hammers,
             at=self.now,
         )
 
@@ -236,6 +253,13 @@ class _Turn:
             return AgendaEntry(unit, self.now, gate)
         due_at = next_due(graph, items, node_id, self.now)
         return AgendaEntry(unit, due_at) if due_at is not None else None
+
+
+def _staged_beside(graph: Graph, run: Run) -> Sequence[Run]:
+    """What a node's power cycle decides about, besides itself."""
+    if run.kind is not RunKind.CYCLE or run.node_id is None:
+        return ()
+    return [item for item in graph.open_runs(run.node_id) if item.phase is RunPhase.STAGED]
 
 
 def _plan(planner: Planner, unit: Unit) -> list[Work]:

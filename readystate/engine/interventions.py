@@ -158,6 +158,15 @@ def cancel(tx: Transaction, run_id: RunId, now: datetime, *, by: str) -> None:
         return ()
 
     Propagation(tx, now, actor=by).carry([unit], end)
+    if not tx.run(run_id).run.is_open:
+        tx.record_outcome(
+            run_id,
+            outcome="cancelled",
+            error_family="",
+            error_message="",
+            hammers=record.hammers,
+            at=now,
+        )
     _say(tx, "run.cancelled", now, by, run=run_id)
 
 

@@ -352,6 +352,69 @@ def test_a_cycle_whose_worker_was_lost_counts_as_an_attempt_too(make_rig: MakeRi
     assert rig.state("bios") is not ERROR
 
 
+def test_a_lost_cycle_is_made_again_and_destructive_work_stays_staged(make_rig: MakeRig) -> None:
+    """A worker that was lost in the cycle did what was staged no harm: nobody is asked."""
+    flags = frozenset({Flag.DESTRUCTIVE})
+    rig = make_rig(staging("raid", flags=flags), staging("bios", retry=Retry(attempts=2)))
+    rig.bind("raid", "bios")
+    rig.work("bios", "raid")
+
+    _lose_cycle(rig)
+
+    assert rig.states("raid", "bios") == [TRANSITION, TRANSITION]
+    assert [rig.the(it).attempts for it in ("raid", "bios")] == [1, 1]
+    _lose_cycle(rig)
+    assert rig.states("raid", "bios") == [TRANSITION, ERROR]
+    rig.cycle()
+    rig.work("raid")
+    assert rig.state("raid") is ACTIVE
+
+
+def _lose_cycle(rig: Rig) -> None:
+    message = rig.power_message()
+    assert message is not None
+    rig.lose(message, after_acting=False)
+    rig.clock.pass_s(61.0)
+    rig.settle_turns()
+    (stop,) = rig.dispatcher.messages
+    rig.carry_out(stop)
+    rig.settle_turns()
+
+
+def test_a_lost_cycle_keeps_its_lanes_until_its_worker_has_stopped(make_rig: MakeRig) -> None:
+    """A lane is freed only when the side effect has stopped."""
+    rig = make_rig(staging("bios"), make_role("sensors", lane=Lane.BMC))
+    rig.bind("bios")
+    rig.work("bios")
+    message = rig.power_message()
+    assert message is not None
+    rig.lose(message, after_acting=False)
+    rig.clock.pass_s(61.0)
+    rig.settle_turns()
+    (stop,) = rig.dispatcher.messages
+    rig.dispatcher.messages.remove(stop)
+
+    rig.answer(stop, Errored(Busy("it has not stopped yet")))
+    rig.bind("sensors")
+
+    assert not rig.is_given("sensors")
+    assert rig.kinds("sensors") == {BlockerKind.LANE}
+
+
+def test_runs_that_a_failed_cycle_ends_have_their_outcome(make_rig: MakeRig) -> None:
+    """No run is over without it being said how."""
+    rig = make_rig(staging("bios"))
+    rig.bind("bios")
+    rig.work("bios")
+    run = rig.run_of("bios")
+
+    _fail_cycle(rig, Failed)
+
+    record = rig.read(lambda reader: reader.run(run.id))
+    assert (record.outcome, record.error_family) == ("failed", "failed")
+    assert record.finished_at is not None
+
+
 @pytest.mark.parametrize("scope", [HoldScope.NODE, HoldScope.DEPLOYMENT, HoldScope.EVERYTHING])
 def test_a_hold_over_the_node_keeps_the_cycle_from_starting(
     make_rig: MakeRig, scope: HoldScope
