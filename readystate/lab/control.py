@@ -56,6 +56,7 @@ class ControlApi:
             [
                 web.get("/status", self._status),
                 web.get("/machines/{key}", self._truth),
+                web.get("/machines/{key}/files", self._files),
                 web.post("/machines/{key}/faults", self._plant),
                 web.delete("/machines/{key}/faults", self._clear),
                 web.post("/machines/{key}/crash", self._crash),
@@ -72,6 +73,9 @@ class ControlApi:
 
     async def _truth(self, request: web.Request) -> web.Response:
         return web.json_response(self._machine(request).truth())
+
+    async def _files(self, request: web.Request) -> web.Response:
+        return web.json_response(self._machine(request).machine.installed_files())
 
     async def _plant(self, request: web.Request) -> web.Response:
         found = self._machine(request)

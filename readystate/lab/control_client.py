@@ -48,6 +48,10 @@ class LabClient:
         """What this machine really is: status, `inventory`, `bios`, `volumes`, `console`."""
         return self._ask("GET", f"/machines/{quote(machine)}")
 
+    def files(self, machine: str) -> dict[str, str]:
+        """What is on the disk that this machine would boot, by path; empty if there is nothing."""
+        return self._ask("GET", f"/machines/{quote(machine)}/files")
+
     def plant(
         self,
         machine: str,

@@ -31,7 +31,7 @@ from readystate.lab.machines.machine import BootChoice, BootDevice, Firmware
 from readystate.lab.machines.os_tree import live_tree
 from readystate.lab.machines.running_system import RunningSystem, SystemKind
 from readystate.lab.machines.ssh_server import SshServer
-from readystate.lab.machines.virtual_fs import VirtualFs
+from readystate.lab.machines.virtual_fs import File, VirtualFs
 
 POST_S, KERNEL_S, SYSTEM_START_S, SHUT_DOWN_S = 0.15, 0.1, 0.15, 0.05
 LEAST_SHUT_DOWN_S = 0.02  #: at any pace: for what is still on its way over the wire
@@ -150,6 +150,16 @@ class SimulatedMachine:
         contents = self.shelf.find_bootable(self.disks())
         files = VirtualFs(contents.entries) if contents is not None else None
         return files.read_text(path) if files is not None and files.exists(path) else None
+
+    def installed_files(self) -> dict[str, str]:
+        """Every file of the installed system, by path; for tests likewise."""
+        contents = self.shelf.find_bootable(self.disks())
+        entries = contents.entries if contents is not None else {}
+        return {
+            path: entry.content.decode("utf-8", "replace")
+            for path, entry in sorted(entries.items())
+            if isinstance(entry, File)
+        }
 
     def console(self, line: str) -> None:
         self.console_lines.append(line)
