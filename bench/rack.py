@@ -52,6 +52,7 @@ def bring_up(nodes: int) -> Cost:
             pass
         enrolled = tour.enroll()
         assert nodes == len(enrolled), f"{len(enrolled)} of {nodes} BMCs were seen"
+        _wait_until_settled(tour, rack)  # discovered: a plan would move under who commits it
         tour.commit(tour.propose(enrolled))
         _wait_until_settled(tour, rack)
         ready = sum(it["settled"] for it in api.all("/node-roles", role=GOAL))
@@ -66,7 +67,7 @@ def bring_up(nodes: int) -> Cost:
 
 
 def _wait_until_settled(tour: RackTour, rack: Rack) -> None:
-    """Until nothing but settled node-roles is left."""
+    """Until all node-roles that there are have been settled."""
     ends_at = time.monotonic() + _DEADLINE_S
     while True:
         counts = tour.api.get(f"/deployments/{DEPLOYMENT}")["counts"]
