@@ -6,13 +6,14 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from bench import dispatch, settle, sweep
+from bench import dispatch, rack, settle, sweep
 from bench.figure import Figure
 
 BENCHES: Mapping[str, Callable[[], Iterable[Figure]]] = {
     "settle": settle.figures,
     "dispatch": dispatch.figures,
     "sweep": sweep.figures,
+    "rack": rack.figures,
 }
 
 
