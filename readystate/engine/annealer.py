@@ -22,7 +22,7 @@ from readystate.engine.propagation import Propagation
 from readystate.engine.ticket import frozen_input, ticket_for
 from readystate.ports.clock import Clock
 from readystate.ports.dispatch import Dispatcher, Message
-from readystate.ports.store import AgendaEntry, Store, Transaction, Unit, UnitKind
+from readystate.ports.store import AgendaEntry, Extent, Store, Transaction, Unit, UnitKind
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +149,8 @@ class _Turn:
         propagation = Propagation(
             self.tx, self.now, inline=True, after_settling=self.start_what_may
         )
-        propagation.carry(units, self.take_answers)
+        # Answers move no epoch: who moves one (`record_effect`, `remember`) looks at all.
+        propagation.carry(units, self.take_answers, Extent.UNSETTLED)
         self.tx.drop_from_agenda(unit for unit, entry in self.entries.items() if entry is None)
         self.tx.schedule(entry for entry in self.entries.values() if entry is not None)
 

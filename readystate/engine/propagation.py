@@ -14,7 +14,7 @@ from readystate.domain.graph import EdgeKind, Graph
 from readystate.domain.ids import NodeRoleId
 from readystate.domain.node_role import NodeRole, NodeRoleState
 from readystate.domain.settling import News, Settling
-from readystate.ports.store import Transaction, Unit, UnitKind
+from readystate.ports.store import Extent, Transaction, Unit, UnitKind
 
 #: Units in one working set: bounds memory, not the size of a change.
 CHUNK = 500
@@ -37,28 +37,35 @@ class Propagation:
     actor: str = "engine"
     reached: set[Unit] = field(default_factory=set)
 
-    def carry(self, units: Collection[Unit], mutation: Mutation | None = None) -> set[Unit]:
-        """Apply `mutation` to the working set of `units` and everything that follows from it.
+    def carry(
+        self,
+        units: Collection[Unit],
+        mutation: Mutation | None = None,
+        extent: Extent = Extent.WHOLE,
+    ) -> set[Unit]:
+        """Apply `mutation` to the working set of `units` and everything that follows from it. What
+        is told to other units may concern all of their node-roles; `extent` is of `units` alone.
 
         Returns all units that were looked at; they are due on the agenda when this returns."""
         ordered = sorted(units)
         news: dict[Unit, list[News]] = {}
         for start in range(0, len(ordered), CHUNK):
-            self._chunk(ordered[start : start + CHUNK], mutation, {}, news)
+            self._chunk(ordered[start : start + CHUNK], extent, mutation, {}, news)
         while news:
             batch = sorted(news)[:CHUNK]
             inbox = {unit: news.pop(unit) for unit in batch}
-            self._chunk(batch, None, inbox, news)
+            self._chunk(batch, Extent.WHOLE, None, inbox, news)
         return self.reached
 
     def _chunk(
         self,
         units: Collection[Unit],
+        extent: Extent,
         mutation: Mutation | None,
         inbox: dict[Unit, list[News]],
         news: dict[Unit, list[News]],
     ) -> None:
-        graph = self.tx.load(units)
+        graph = self.tx.load(units, extent)
         settling = Settling(graph, self.now, inline=self.inline)
         if mutation is not None:
             for item in mutation(graph):

@@ -8,7 +8,7 @@ changes state writes its event in the same transaction."""
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any, Protocol, TypeVar
 
 from readystate.domain.deployment import AttributeScope, Deployment, Proposal
@@ -34,6 +34,14 @@ class Unit:
 
     kind: UnitKind
     id: int  #: of the node or the node-role
+
+
+class Extent(Enum):
+    """Which node-roles of a node are loaded in focus. (A vertex without a node always is.)"""
+
+    WHOLE = "whole"
+    #: those that are not settled: nothing follows for the others while no epoch and no value moves
+    UNSETTLED = "unsettled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +80,8 @@ class Reader(Protocol):
 
     # -- the graph ---------------------------------------------------------------------------------
 
-    def load(self, units: Collection[Unit]) -> Graph:
-        """The neighbourhood of `units`: their node-roles in focus with all parent edges; parents
+    def load(self, units: Collection[Unit], extent: Extent = Extent.WHOLE) -> Graph:
+        """The neighbourhood of `units`: their node-roles (of that extent) in focus with all parent edges; parents
         outside as they are (not in focus), and for those that are barriers, if a want reads through
         them, the peers behind; nodes, open runs, holds around, wakes, layered values; outputs are
         parsed only when read. A bounded number of queries, whatever the number of units."""

@@ -23,13 +23,19 @@ from readystate.domain.graph import Edge, Graph, Hold, RoleBook
 from readystate.domain.ids import DeploymentId, NodeId, NodeRoleId, RoleName, RunId
 from readystate.domain.node import Node
 from readystate.domain.node_role import NodeRole
-from readystate.ports.store import Unit, UnitKind
+from readystate.ports.store import Extent, Unit, UnitKind
 
 NODE_ROLE_COLUMNS = ", ".join(column.name for column in node_roles.columns)
 NODE_COLUMNS = ", ".join(column.name for column in nodes.columns)
 RUN_COLUMNS = ", ".join(f'"{column.name}"' for column in list(runs.columns)[:20])
 
-_ON_NODES = f"SELECT {NODE_ROLE_COLUMNS} FROM node_roles WHERE node_id IN ?ids ORDER BY id"
+_ON_NODES = {
+    Extent.WHOLE: f"SELECT {NODE_ROLE_COLUMNS} FROM node_roles WHERE node_id IN ?ids ORDER BY id",
+    Extent.UNSETTLED: (
+        f"SELECT {NODE_ROLE_COLUMNS} FROM node_roles WHERE node_id IN ?ids"
+        " AND (is_stale OR state NOT IN ('active', 'skipped')) ORDER BY id"
+    ),
+}
 _BY_ID = f"SELECT {NODE_ROLE_COLUMNS} FROM node_roles WHERE id IN ?ids"
 _EDGES_TO = f"SELECT {EDGE_COLUMNS} FROM edges WHERE child_id IN ?ids"
 _IN_ORDER = "ORDER BY child_id, parent_id"  # so that blockers read the same on both databases
@@ -52,11 +58,13 @@ _DEPLOYMENTS = "SELECT id, name, parent_id, catalog_version FROM deployments ORD
 Books = Callable[[str], Book]
 
 
-def load_graph(connection: Connection, units: Collection[Unit], books: Books, seal: Seal) -> Graph:
+def load_graph(
+    connection: Connection, units: Collection[Unit], extent: Extent, books: Books, seal: Seal
+) -> Graph:
     """See `ports.store.Reader.load`."""
     deployments = read_deployments(connection)
     filler = _Filler(connection, deployments, books, seal)
-    filler.take_focus(units)
+    filler.take_focus(units, extent)
     filler.take_edges()
     filler.take_peers()
     filler.take_nodes()
@@ -91,13 +99,13 @@ class _Filler:
         )
         self.graph.read_outputs = _parsed_outputs()
 
-    def take_focus(self, units: Collection[Unit]) -> None:
+    def take_focus(self, units: Collection[Unit], extent: Extent) -> None:
         connection = self._connection
         node_ids = [unit.id for unit in units if unit.kind is UnitKind.NODE]
         vertex_ids = [unit.id for unit in units if unit.kind is UnitKind.VERTEX]
         rows: list[Row] = []
         if node_ids:
-            rows += connection.fetch(_ON_NODES, connection.ids(node_ids))
+            rows += connection.fetch(_ON_NODES[extent], connection.ids(node_ids))
         if vertex_ids:
             rows += connection.fetch(_BY_ID, connection.ids(vertex_ids))
         add, instant = self.graph.add, connection.instant

@@ -11,7 +11,7 @@ from readystate.adapters.store.snapshot import Snapshot
 from readystate.adapters.store.values import Book
 from readystate.domain.graph import Edge, Gate, Graph
 from readystate.domain.ids import DeploymentId, NodeId, NodeRoleId
-from readystate.ports.store import Unit
+from readystate.ports.store import Extent, Unit
 
 # A newcomer's edges count here: once it settles, what is below it will rest on it.
 _HARD_BELOW = """
@@ -31,11 +31,11 @@ WITH RECURSIVE above (id) AS (
 
 
 class GraphReads(Snapshot):
-    def load(self, units: Collection[Unit]) -> Graph:
+    def load(self, units: Collection[Unit], extent: Extent = Extent.WHOLE) -> Graph:
         def books(version: str) -> Book:
             return self._library.book(version, self._connection)
 
-        return load_graph(self._connection, units, books, self._seal)
+        return load_graph(self._connection, units, extent, books, self._seal)
 
     def cross_edges(self, parents: Collection[NodeRoleId]) -> list[Edge]:
         connection = self._connection
