@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from readystate.domain.errors import Failed, Invalid, OutcomeUnknown, WorkError
-from readystate.domain.graph import Graph, Hold, HoldScope
+from readystate.domain.graph import GIVEN, Graph, Hold, HoldScope
 from readystate.domain.ids import NodeRoleId
 from readystate.domain.node_role import LastError, NodeRole, Verb
 from readystate.domain.outcome import Errored, NotDone, Outcome, Pending, Staged, Succeeded
@@ -84,6 +84,7 @@ def take_answer(
                 wake_deadline=deadline,
             )
             graph.put_run(waiting)
+            _forget_wake(graph, run)
             return [node_role.id]
         case NotDone(reason=reason):
             error: WorkError = Failed(f"{node_role.role}: not in place", why=reason)
@@ -113,6 +114,12 @@ def _may_verify_later(graph: Graph, node_role: NodeRole, error: WorkError, now: 
 
 def _close(graph: Graph, run: Run) -> None:
     graph.put_run(replace(run, phase=RunPhase.DONE, lease_until=None, owner=None))
+    _forget_wake(graph, run)
+
+
+def _forget_wake(graph: Graph, run: Run) -> None:
+    if graph.given_wakes.pop(run.id, None) is not None:
+        graph.consumed_wakes.append((run.id, GIVEN))
 
 
 def _succeed(

@@ -19,6 +19,10 @@ from readystate.domain.node_role import NodeRole
 from readystate.domain.role import Lane, Role, Scope
 from readystate.domain.run import Run
 
+#: Under this name the wake that a worker was given is kept, for as long as the run does not wait
+#: again: should the worker be lost, the jig's `check` still knows what had come.
+GIVEN = ""
+
 
 class EdgeKind(StrEnum):
     HARD = "hard"
@@ -135,6 +139,7 @@ class Graph:
     holds: dict[tuple[HoldScope, int], Hold] = field(default_factory=dict)
     gates: dict[str, Gate] = field(default_factory=dict)
     wakes: dict[tuple[RunId, str], Any] = field(default_factory=dict)  #: came; not consumed yet
+    given_wakes: dict[RunId, Any] = field(default_factory=dict)  #: what its worker was woken with
     read_outputs: Callable[[NodeRole], Mapping[str, Any]] = _no_outputs
     is_whole: bool = (
         False  #: while planning: holds all children, so edges across units are followed
@@ -148,6 +153,7 @@ class Graph:
     joined: list[Edge] = field(default_factory=list)  #: newcomers' edges that count from now on
     new_holds: list[Hold] = field(default_factory=list)
     consumed_wakes: list[tuple[RunId, str]] = field(default_factory=list)
+    newly_given: list[tuple[RunId, datetime]] = field(default_factory=list)  #: of given_wakes
     events: list[Event] = field(default_factory=list)
 
     # -- filling -----------------------------------------------------------------------------------

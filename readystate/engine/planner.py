@@ -85,7 +85,7 @@ class Planner:
                 if run.not_before is None or run.not_before <= now:
                     yield self._dispatch(run, WorkKind.STOP)
             case RunPhase.PENDING if (run.id, run.wake or "") in self.graph.wakes:
-                self.graph.consumed_wakes.append((run.id, run.wake or ""))
+                self._give_wake(run)
                 yield self._dispatch(replace(run, phase=RunPhase.RUNNING), WorkKind.RUN)
             case RunPhase.PENDING if run.wake_deadline is not None and run.wake_deadline <= now:
                 yield self._dispatch(begin_stop(self.graph, run, StopReason.OVERDUE), WorkKind.STOP)
@@ -97,6 +97,12 @@ class Planner:
                     yield self._dispatch(replace(run, phase=RunPhase.VERIFYING), WorkKind.CHECK)
             case _:
                 return
+
+    def _give_wake(self, run: Run) -> None:
+        key = (run.id, run.wake or "")
+        self.graph.given_wakes[run.id] = self.graph.wakes[key]
+        self.graph.newly_given.append((run.id, self.now))
+        self.graph.consumed_wakes.append(key)
 
     def _dispatch(self, run: Run, kind: WorkKind) -> Work:
         given = replace(

@@ -30,7 +30,7 @@ def ticket_for(graph: Graph, run: Run, values: Mapping[str, Any]) -> Ticket | No
         input={name: it for name, it in given.items() if not isinstance(it, Secret)},
         secrets={name: it for name, it in given.items() if isinstance(it, Secret)},
         deadline_s=role.deadline_s,
-        wake=graph.wakes.get((run.id, run.wake or "")),
+        wake=graph.given_wakes.get(run.id),
         confirmed_disks=confirmation.disks if confirmation else (),
         wipe_any=confirmation.wipe_any if confirmation else False,
     )

@@ -218,8 +218,8 @@ class Transaction(Reader, Protocol):
 
     def save(self, graph: Graph) -> None:
         """Write what the rules changed (`original`, `changed_nodes`, `changed_runs`, `joined`,
-        `new_holds`, `consumed_wakes`), keep `run_lanes` equal to what the open runs occupy, and
-        append `graph.events`."""
+        `new_holds`, `consumed_wakes`, then `newly_given`), keep `run_lanes` equal to what the open
+        runs occupy, and append `graph.events`."""
         ...
 
     def move_counters(

@@ -23,7 +23,7 @@ from readystate.domain.deployment import (
 )
 from readystate.domain.errors import BadRequest, Conflict, NotFound
 from readystate.domain.events import Event
-from readystate.domain.graph import MISSING, Edge, EdgeKind, Graph, Hold, HoldScope
+from readystate.domain.graph import GIVEN, MISSING, Edge, EdgeKind, Graph, Hold, HoldScope
 from readystate.domain.ids import DeploymentId, NodeId, NodeRoleId, RoleName, RunId
 from readystate.domain.node import BmcAccess, Epochs, Node
 from readystate.domain.node_role import Confirmation, LastError, NodeRole, NodeRoleState
@@ -1098,6 +1098,35 @@ class WorkingSetContract:
 
         rig.store.write(consume, kind="wake")
         assert {} == rig.store.read(lambda reader: reader.load([node_unit(node.id)])).wakes
+
+    def test_the_wake_that_a_worker_was_given_is_kept_until_it_is_forgotten(
+        self, rig: StoreRig
+    ) -> None:
+        site = rig.store.write(add_site, kind="setup")
+        node = rig.store.write(lambda tx: add_node(tx, site, "n1"), kind="node")
+        (item,) = rig.store.write(lambda tx: add_chain(tx, site, node.id, ["worker"]), kind="bind")
+        run = rig.store.write(
+            lambda tx: start(tx, item, phase=RunPhase.PENDING, wake="installer"), kind="start"
+        )
+
+        def give(tx: Transaction) -> None:
+            graph = tx.load([node_unit(node.id)])
+            graph.given_wakes[run.id] = {"at": 1}
+            graph.newly_given.append((run.id, NOW))
+            graph.consumed_wakes += [(run.id, "installer"), (run.id, GIVEN)]
+            tx.save(graph)
+
+        def forget(tx: Transaction) -> None:
+            graph = tx.load([node_unit(node.id)])
+            graph.consumed_wakes.append((run.id, GIVEN))
+            tx.save(graph)
+
+        rig.store.write(give, kind="wake")
+        graph = rig.store.read(lambda reader: reader.load([node_unit(node.id)]))
+        assert ({}, {run.id: {"at": 1}}) == (graph.wakes, graph.given_wakes)
+        rig.store.write(forget, kind="wake")
+        graph = rig.store.read(lambda reader: reader.load([node_unit(node.id)]))
+        assert {} == graph.given_wakes
 
     def test_a_node_without_node_roles_and_units_that_are_gone_can_be_loaded(
         self, rig: StoreRig

@@ -135,6 +135,44 @@ def test_a_wait_holds_no_worker_and_no_lease_and_survives_a_restart(make_rig: Ma
     assert (rig.state("install"), rig.the("install").attempts) == (ACTIVE, 0)
 
 
+def test_what_a_lost_worker_was_woken_with_is_still_known_to_its_check(make_rig: MakeRig) -> None:
+    """A run lost with its worker is first stopped by the jig ... unless its jig can tell by a
+    check: the callback that it waited for has come, and is not forgotten with the worker."""
+    rig = make_rig(make_role("install", lane=Lane.BOTH))
+    rig.bind("install")
+    rig.let_pend("install")
+    rig.wake("install")
+    given = rig.message("install").ticket
+    assert given is not None
+
+    rig.lose_worker("install")
+
+    stop = rig.message("install")
+    assert stop.kind is WorkKind.STOP
+    assert stop.ticket is not None
+    assert (given.wake is not None, stop.ticket.wake) == (True, given.wake)
+    rig.stopped("install")
+    again = rig.message("install").ticket
+    assert again is not None
+    assert again.wake is None, "another attempt waits for a callback of its own"
+
+
+def test_a_run_that_waits_again_forgets_what_it_was_woken_with(make_rig: MakeRig) -> None:
+    """A wake is given once."""
+    rig = make_rig(make_role("install"))
+    rig.bind("install")
+    rig.let_pend("install")
+    rig.wake("install")
+    rig.let_pend("install", deadline_s=30.0)
+    rig.pass_s(31.0)
+
+    stop = rig.message("install")
+
+    assert stop.kind is WorkKind.STOP
+    assert stop.ticket is not None
+    assert stop.ticket.wake is None
+
+
 def test_a_deployment_role_may_wait_too(make_rig: MakeRig) -> None:
     """A wait wakes the unit that it belongs to."""
     rig = make_rig(shared_by_deployment("dns"))

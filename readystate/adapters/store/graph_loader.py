@@ -19,7 +19,7 @@ from readystate.adapters.store.secrets import Seal
 from readystate.adapters.store.tables import node_roles, nodes, runs
 from readystate.adapters.store.values import Book, LayeredValues, Settings, load_settings
 from readystate.domain.deployment import Deployment
-from readystate.domain.graph import Edge, Graph, Hold, RoleBook
+from readystate.domain.graph import GIVEN, Edge, Graph, Hold, RoleBook
 from readystate.domain.ids import DeploymentId, NodeId, NodeRoleId, RoleName, RunId
 from readystate.domain.node import Node
 from readystate.domain.node_role import NodeRole
@@ -191,7 +191,10 @@ class _Filler:
             graph.add_run(run_of(row, connection.instant))
         if graph.runs:
             for run_id, name, payload in connection.fetch(_WAKES, connection.ids(graph.runs)):
-                graph.wakes[RunId(run_id), name] = json.loads(payload)
+                if name == GIVEN:
+                    graph.given_wakes[RunId(run_id)] = json.loads(payload)
+                else:
+                    graph.wakes[RunId(run_id), name] = json.loads(payload)
 
     def _open_books(self, deployments: Iterable[DeploymentId]) -> None:
         for item in deployments:

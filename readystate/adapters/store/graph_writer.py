@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from readystate.adapters.store.bulk import Row, delete, insert, update, upsert
 from readystate.adapters.store.connection import Connection
 from readystate.adapters.store.counters import Counters
+from readystate.adapters.store.instants import instant_text
 from readystate.adapters.store.mapping import (
     NODE_ROLE_CHANGES,
     RUN_HISTORY,
     event_row,
     hold_row,
+    json_text,
     node_role_changes,
     node_row,
     run_row,
@@ -26,7 +28,7 @@ from readystate.adapters.store.tables import (
     wakes,
 )
 from readystate.domain.events import Event
-from readystate.domain.graph import Graph
+from readystate.domain.graph import GIVEN, Graph
 from readystate.domain.node import Node
 from readystate.domain.run import Run
 
@@ -41,6 +43,7 @@ _ADD_LANES = insert(run_lanes)
 _FREE_LANES = delete(run_lanes, key=("node_id", "lane"))
 _UPDATE_EDGES = update(edges, key=("child_id", "parent_id"), columns=("is_joining",))
 _UPSERT_HOLDS = upsert(holds, key=("scope", "subject_id"))
+_PUT_WAKES = upsert(wakes, key=("run_id", "name"))
 _DELETE_WAKES = delete(wakes, key=("run_id", "name"))
 _ADD_EVENTS = insert(events)
 _ADD_MACS = insert(node_macs)
@@ -60,6 +63,12 @@ def save_graph(connection: Connection, counters: Counters, graph: Graph) -> None
         connection.bulk(_UPSERT_HOLDS, [hold_row(hold) for hold in graph.new_holds])
     if graph.consumed_wakes:
         connection.bulk(_DELETE_WAKES, list(graph.consumed_wakes))
+    if graph.newly_given:
+        given: list[Row] = [
+            (run_id, GIVEN, json_text(graph.given_wakes[run_id]), instant_text(at))
+            for run_id, at in graph.newly_given
+        ]
+        connection.bulk(_PUT_WAKES, given)
     if graph.events:
         append_events(connection, counters, graph.events)
 

@@ -29,11 +29,12 @@ def take_inventory(ticket: Ticket, context: RunContext) -> Outcome:
 
 
 def check_inventory(ticket: Ticket, context: RunContext) -> CheckOutcome:
-    del ticket, context
+    if ticket.wake is not None:
+        return _take(ticket.wake, context)
     return NotDone("an inventory is only true of the boot that took it")
 
 
-def _take(wake: Mapping[str, Json], context: RunContext) -> Outcome:
+def _take(wake: Mapping[str, Json], context: RunContext) -> Succeeded:
     try:
         inventory = _READER.validate_python(wake.get("inventory"))
     except ValidationError as error:
