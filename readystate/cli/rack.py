@@ -212,28 +212,32 @@ class _Guide:
         token = read_token(self.settings.data_dir / SERVER_TOKEN_FILE)
         target = Target(self.settings.api_url, token)
         headers = {"Authorization": f"Bearer {token.reveal()}"}
-        with (
-            httpx.Client(
-                base_url=target.url, headers=headers, timeout=60.0, trust_env=False
-            ) as http,
-            open_view() as view,
-        ):
+        with httpx.Client(
+            base_url=target.url, headers=headers, timeout=60.0, trust_env=False
+        ) as http:
             tour = RackTour(Api(target, http))
-            scanned_at = self._prepare(tour, view)
-            self._is_found = self.wish.port == DEFAULT_PORT and remember_rack(
-                self.settings.api_url, self.settings.data_dir
-            )
-            state = self._look_on(tour, view)
-            nodes = tour.nodes()
-            self._tell_summary(tour.summary(scanned_at), view.say)
-            unready = [node["name"] for node in nodes if not _is_ready(node)]
-            for name in unready:
-                view.say(f"{name} is not ready ({state}):")
-                for line in tour.roots(name):
-                    view.say(f"    {line}")
-            if not self.wish.once:
-                self._tell_where(view.say, nodes)
-            return FAILED if unready or not nodes else 0
+            with open_view() as view:
+                scanned_at = self._prepare(tour, view)
+                self._is_found = self.wish.port == DEFAULT_PORT and remember_rack(
+                    self.settings.api_url, self.settings.data_dir
+                )
+                state = self._look_on(tour, view)
+            # The table stays where it is now; what is said from here on stands below.
+            return self._tell_end(tour, view.say, scanned_at, state)
+
+    def _tell_end(
+        self, tour: RackTour, say: Callable[[str], None], scanned_at: str, state: str
+    ) -> int:
+        nodes = tour.nodes()
+        self._tell_summary(tour.summary(scanned_at), say)
+        unready = [node["name"] for node in nodes if not _is_ready(node)]
+        for name in unready:
+            say(f"{name} is not ready ({state}):")
+            for line in tour.roots(name):
+                say(f"    {line}")
+        if not self.wish.once:
+            self._tell_where(say, nodes)
+        return FAILED if unready or not nodes else 0
 
     def _prepare(self, tour: RackTour, view: "TableView | LineView") -> str:
         """To the commit; returns when the scan began."""

@@ -1,18 +1,26 @@
 """`readystate rack`, as the README tells it: from BMC scan to ready, over the real wires."""
 
+import fcntl
 import json
+import os
+import pty
 import re
 import signal
+import struct
 import subprocess
+import sys
+import termios
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from readystate.lab.control_client import LabClient, NoLab
-from tests.e2e.racks import RACK_DEADLINE_S, Rack, rack_command, wait_for
-from tests.e2e.serving import curl
+from tests.e2e.racks import RACK_DEADLINE_S, Rack, environment, rack_command, wait_for
+from tests.e2e.serving import curl, free_port
 
 NODES = 12
 MARKED = "Ctrl-C ends it."
@@ -253,3 +261,27 @@ def test_it_fails_with_the_reasons_when_a_node_cannot_become_ready() -> None:
         assert "node-2 is not ready (failed):" in said
         assert re.search(r"node-2/bmc-managed; error; refused; .*BMC 127\.\d+\.0\.2", said), said
         assert "node-1 is not ready" not in said
+
+
+def test_on_a_terminal_it_draws_a_table_and_ends_with_the_summary(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 150, 0, 0))
+    said = bytearray()
+    with TemporaryDirectory(prefix="rack-") as folder:
+        command = [sys.executable, "-m", "readystate", "rack", "--once", "--nodes", "1"]
+        process = subprocess.Popen(
+            [*command, "--port", str(free_port()), "--state-dir", f"{folder}/state"],
+            env=environment(Path(folder), "http://127.0.0.1:1") | {"TERM": "xterm"},
+            stdout=theirs,
+        )
+        os.close(theirs)
+        with suppress(OSError):  # how a pseudo-terminal tells that the other end is closed
+            while part := os.read(ours, 65536):
+                said += part
+        assert 0 == process.wait(RACK_DEADLINE_S)
+    os.close(ours)
+    text = said.decode()
+
+    assert "1 of 1 nodes ready" in text
+    assert "●●●●● ready" in text
+    assert text.rindex("nodes ready,") < text.rindex("time to ready:")
