@@ -54,13 +54,13 @@ def seen_disks(graph: Graph, node_role: NodeRole) -> tuple[str, ...]:
     return tuple(serials)
 
 
-_CONFIRMABLE = (NodeRoleState.BLOCKED, NodeRoleState.TODO, NodeRoleState.ACTIVE)
+CONFIRMABLE = (NodeRoleState.BLOCKED, NodeRoleState.TODO, NodeRoleState.ACTIVE)
 
 
 def give_confirmation(graph: Graph, item: NodeRoleId, give: Confirmation) -> None:
     """Raises Conflict for one that is neither blocked, to do nor active."""
     node_role = graph.node_roles[item]
-    if node_role.state not in _CONFIRMABLE:
+    if node_role.state not in CONFIRMABLE:
         raise Conflict(
             f"{node_role.role} ({item}) cannot be confirmed",
             why=f"it is {node_role.state}",

@@ -44,11 +44,21 @@ def forecast(graph: Graph, now: datetime, *, calm: bool) -> Forecast:
     return _Simulation(graph, now, calm).run()
 
 
+def let_come_to_rest(graph: Graph, now: datetime) -> None:
+    """As a calm forecast, but changes are staged and what rests on an output not known yet counts
+    as wanted: for `why`, which must not promise that work will be skipped."""
+    simulation = _Simulation(graph, now, calm=True)
+    simulation.stages = True
+    graph.is_calm = False
+    simulation.run()
+
+
 class _Simulation:
     def __init__(self, graph: Graph, now: datetime, calm: bool) -> None:
         self.graph = graph
         self.now = now
         self.calm = calm
+        self.stages = not calm
         self.result = Forecast()
         graph.is_whole = True
         graph.is_calm = calm
@@ -131,7 +141,7 @@ class _Simulation:
             role = graph.role_of(node_role)
             may_stage = role.reboot is Reboot.SHARED and run.phase is RunPhase.RUNNING
             # Whether there is anything to stage, only the machine knows: it is read by the run.
-            stages = may_stage and not self.calm
+            stages = may_stage and self.stages
             if run.phase is RunPhase.RUNNING:
                 if Epoch.REBOOT in role.raises and not may_stage and run.node_id is not None:
                     self.result.reboots[run.node_id] += 1

@@ -3,8 +3,9 @@
 from fastapi import APIRouter
 
 from readystate.domain.ids import NodeRoleId
-from readystate.engine.explain import Fix, Link, Root, Why, explain
+from readystate.engine.explain import Link, Root, Why, explain
 from readystate.engine.naming import get_node, get_node_role
+from readystate.engine.smallest_fix import Fix
 from readystate.ports.store import Reader
 from readystate.web.api.node_role import BlockerOut
 from readystate.web.auth import WithCaller
