@@ -170,10 +170,10 @@ class Settling:
                 self._put(replace(current, is_stale=must_rerun))
 
     def _confirmation(self, current: NodeRole, known: Input) -> Confirmation | None:
-        """Bind a confirmation when all parents have settled; later changes void it."""
+        """Bind a confirmation when the whole input is known; later changes void it."""
         given = current.confirmation
-        if given is None:
-            return None
+        if given is None or (given.key is None and self._is_input_open(current, known)):
+            return given
         key = self.confirmation_key(current, known)
         if given.key is None:
             return replace(given, key=key)
@@ -181,6 +181,13 @@ class Settling:
             self._say("node-role.confirmation-void", current)
             return None
         return given
+
+    def _is_input_open(self, current: NodeRole, known: Input) -> bool:
+        """A value is missing still, or work that runs softly before it may move an epoch that is in
+        its digest."""
+        return bool(known.missing) or any(
+            not parent.holds_back for parent in self.graph.unsettled_soft_parents(current.id)
+        )
 
     def confirmation_key(self, current: NodeRole, known: Input) -> str:
         node = self.graph.nodes[current.node_id] if current.node_id is not None else None
