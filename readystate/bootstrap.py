@@ -6,6 +6,7 @@ token."""
 
 import logging
 import os
+import resource
 import secrets
 import socket
 import threading
@@ -297,6 +298,7 @@ def serve(
     """Serve API and annealer until SIGINT or SIGTERM. `say` is for the person at the terminal;
     `started` is called once requests are answered. Logs go to `log_stream`, else to stderr."""
     set_up_logging(settings.log_format, level=settings.log_level, stream=log_stream)
+    allow_open_files()
     listening = server.listen(settings.api_host, settings.api_port)
     with closing(listening):
         application = build(settings)
@@ -321,6 +323,13 @@ def serve(
                 )
         finally:
             application.stop()
+
+
+def allow_open_files() -> None:
+    """As many as the system lets us: a node has three kept connections, and 1,024 descriptors,
+    the soft limit on most systems, are few."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def keep_token(data_dir: Path, token: Secret) -> None:

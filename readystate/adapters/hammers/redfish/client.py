@@ -11,6 +11,7 @@ import contextlib
 import http.client
 import json
 import select
+import socket
 import ssl
 import threading
 from collections.abc import Mapping
@@ -231,7 +232,7 @@ class RedfishClient:
             # Anything readable before we asked can only be the end of the connection. Looking
             # spares a POST the doubt whether it was carried out.
             link = self._connection.sock
-            if link is None or select.select([link], [], [], 0)[0]:
+            if link is None or is_readable(link):
                 self._disconnect()
         if self._connection is None:
             self._connection = http.client.HTTPSConnection(
@@ -268,3 +269,10 @@ def _parse_body(raw: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise Unreachable("the BMC's answer is not JSON", why=str(error)) from error
     return parsed if isinstance(parsed, dict) else {}
+
+
+def is_readable(link: socket.socket) -> bool:
+    """By poll: `select` refuses descriptors from 1024 on, and a thousand BMCs have more."""
+    looking = select.poll()
+    looking.register(link, select.POLLIN)
+    return bool(looking.poll(0))
