@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test rack test fmt lint types arch house unit property protocol e2e \
-        metal bench golden diagrams docs lock clean
+        mutate metal bench golden diagrams docs lock clean
 
 ##@ Start here
 help:  ## this story
@@ -53,6 +53,9 @@ house: setup  ## the rules of this repository: layers, names, docs, wheel
 
 property: setup setup-test  ## the graph's laws under Hypothesis; LONG=1 for the long profile
 	@$(PYTEST) tests/property $(ARGS)
+
+mutate: setup  ## drop the clauses of the rules one by one: a test notices each (minutes)
+	@$(BIN)/python -m tools.mutate $(ARGS)
 
 protocol: setup setup-test  ## each adapter against real peers: BMCs, ssh, both databases
 	@$(PYTEST) tests/protocol $(ARGS)
