@@ -5,10 +5,21 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 
 from readystate.domain.role import Role
 from tests.property.invariants import check_always
 from tests.property.scenario import Rig
+
+# `make mutate` only wants to know whether a test fails, not the smallest example of how.
+settings.register_profile(
+    "mutation",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
 
 
 @pytest.fixture

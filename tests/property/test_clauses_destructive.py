@@ -284,6 +284,37 @@ def test_a_moved_epoch_voids_it(make_rig: MakeRig) -> None:
     assert _asks(rig)
 
 
+def test_one_plan_confirms_work_together_with_what_moves_its_epoch_first(
+    make_rig: MakeRig,
+) -> None:
+    """Inputs unknown at the commit bind when *all* parents first settle: what un-settles a step
+    also runs softly before it, so the epoch that it moves is one of these inputs."""
+    rig = make_rig(
+        destructive("wipe", lane=Lane.OS, invalidated_by=BY_REINSTALL), installing("install")
+    )
+    rig.bind("wipe", "install")
+
+    rig.work("install")
+
+    assert rig.is_given("wipe")
+
+
+def test_a_missing_value_is_an_input_not_known_yet(make_rig: MakeRig) -> None:
+    """Inputs unknown at the commit bind when ...: setting what was missing voids nothing, and the
+    next edit does."""
+    rig = make_rig(destructive("wipe", wants=(Want("set/required"),)))
+    rig.bind("wipe")
+    rig.hold(HoldScope.NODE)
+    rig.edit("set/required", 1)
+    assert rig.the("wipe").confirmation is not None
+
+    rig.edit("set/required", 2)
+    rig.resume(HoldScope.NODE)
+
+    assert not rig.is_given("wipe")
+    assert _asks(rig)
+
+
 # -- given where, used once, spent when ------------------------------------------------------------
 
 
