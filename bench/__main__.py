@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from bench import dispatch, rack, settle, sweep
+from bench import dispatch, faked, rack, settle, sweep
 from bench.figure import Figure
 
 BENCHES: Mapping[str, Callable[[], Iterable[Figure]]] = {
@@ -14,6 +14,7 @@ BENCHES: Mapping[str, Callable[[], Iterable[Figure]]] = {
     "dispatch": dispatch.figures,
     "sweep": sweep.figures,
     "rack": rack.figures,
+    "faked": faked.figures,
 }
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.shipped_graph import GOAL, SITE, Work, graph_files
+from bench.shipped_graph import GOAL, SITE
+from readystate.adapters.declared.annotation_files import AnnotationFiles
 from readystate.adapters.declared.stored_catalogs import StoredCatalogs
 from readystate.adapters.store.migrations import upgrade
 from readystate.adapters.store.sql_store import SqlStore
+from readystate.domain.catalog import Catalog
 from readystate.domain.deployment import AttributeScope, Bind, Proposal, ProposalState
 from readystate.domain.ids import DeploymentId, NodeId, RoleName
 from readystate.domain.node import BmcAccess, Node
@@ -53,9 +55,10 @@ class BoundStore:
             created_at=now,
         )
 
-        write_proposal(
-            tx, proposal, lambda version: self.catalogs.of(self.store, version), now, by="bench"
-        )
+        write_proposal(tx, proposal, self.catalog_of, now, by="bench")
+
+    def catalog_of(self, version: str) -> Catalog:
+        return self.catalogs.of(self.store, version)
 
     def settled(self) -> int:
         counts = self.store.read(lambda reader: reader.state_counts())
@@ -75,7 +78,7 @@ def _node(number: int, deployment: DeploymentId) -> Node:
 
 
 @contextmanager
-def open_bound(work: Work, url: str | None = None) -> Iterator[BoundStore]:
+def open_bound(files: AnnotationFiles, url: str | None = None) -> Iterator[BoundStore]:
     """On disk: SQLite in a temporary folder unless `url` names another database."""
     with tempfile.TemporaryDirectory(prefix="readystate-bench-") as name:
         folder = Path(name)
@@ -83,7 +86,6 @@ def open_bound(work: Work, url: str | None = None) -> Iterator[BoundStore]:
         upgrade(url)
         catalogs = StoredCatalogs()
         store = SqlStore(url, data_dir=folder, book_for=catalogs.book_for)
-        files = graph_files(work)
 
         def prepare(tx: Transaction) -> DeploymentId:
             tx.add_catalog(files.version, files.texts())

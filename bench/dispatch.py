@@ -1,15 +1,15 @@
 """Node-roles that a worker carries out, though there is nothing to do: the way from `todo` through
 the local dispatcher, an executor's thread and the answer, to `active`."""
 
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
+from bench.anneal import anneal
 from bench.bound_store import open_bound
 from bench.figure import Figure, at_least
 from bench.own_process import measure
-from bench.shipped_graph import FUNCTION, Work
+from bench.shipped_graph import FUNCTION, Work, graph_files
 from readystate.adapters.dispatch.local import LocalDispatcher
 from readystate.adapters.jigs.call import CallJig
 from readystate.adapters.jigs.noop import NoopJig
@@ -26,8 +26,6 @@ from readystate.settings import Settings
 
 NODES = 500
 WORKERS: int = Settings.model_fields["worker_threads"].default
-_POLL_S = 0.05
-_TIMEOUT_S = 300.0
 
 
 def figures(nodes: int = NODES) -> Iterable[Figure]:
@@ -37,7 +35,7 @@ def figures(nodes: int = NODES) -> Iterable[Figure]:
 
 def run_all(nodes: int) -> Mapping[str, Any]:
     """Bind so many nodes and let everything on them run."""
-    with open_bound(Work.CALL) as bound:
+    with open_bound(graph_files(Work.CALL)) as bound:
         bound.bind(nodes)
         jigs = {"call": CallJig({FUNCTION: _do_nothing}), "noop": NoopJig()}
         around = Surroundings(
@@ -54,26 +52,12 @@ def run_all(nodes: int) -> Mapping[str, Any]:
         annealer = Annealer(
             bound.store, dispatcher, SystemClock(), "bench", Limits(workers=WORKERS)
         )
+        began_cpu_s = time.process_time()
         spent_s = anneal(annealer, bound.is_at_rest)
+        spent_cpu_s = time.process_time() - began_cpu_s
         dispatcher.close(grace_s=10)
         runs = bound.store.write(lambda tx: tx.new_run_id(), kind="bench") - 1
-        return {"rate": runs / spent_s, "runs": runs}
-
-
-def anneal(annealer: Annealer, is_over: Callable[[], bool]) -> float:
-    """Let the annealer run in its thread until it is over; returns the seconds that it took."""
-    began_s = time.perf_counter()
-    thread = threading.Thread(target=annealer.run)
-    thread.start()
-    try:
-        while not is_over():
-            time.sleep(_POLL_S)
-            if time.perf_counter() - began_s > _TIMEOUT_S:
-                raise TimeoutError("the graph does not come to rest")
-        return time.perf_counter() - began_s
-    finally:
-        annealer.stop()
-        thread.join()
+        return {"rate": runs / spent_s, "runs": runs, "cpu_s": spent_cpu_s}
 
 
 def _do_nothing(ticket: Ticket, context: RunContext) -> Outcome:

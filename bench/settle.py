@@ -8,7 +8,7 @@ from typing import Any
 from bench.bound_store import BoundStore, open_bound
 from bench.figure import Figure, at_least, at_most
 from bench.own_process import measure
-from bench.shipped_graph import DEPLOYMENT_ROLES, ROLES_A_NODE, Work
+from bench.shipped_graph import DEPLOYMENT_ROLES, ROLES_A_NODE, Work, graph_files
 from readystate.adapters.system_clock import SystemClock
 from readystate.engine.annealer import Annealer
 from readystate.ports.dispatch import Message
@@ -62,7 +62,7 @@ def settle_all(nodes: int, urls: Sequence[str | None]) -> Mapping[str, Any]:
     one more."""
     each_s = []
     for url in urls:
-        with open_bound(Work.NOOP, url) as bound:
+        with open_bound(graph_files(Work.NOOP), url) as bound:
             annealer = Annealer(bound.store, _NoWorkers(), SystemClock(), "bench")
             annealer.begin()
             bound.bind(nodes)

@@ -105,14 +105,21 @@ class Annealer:
     def _turn(self, tx: Transaction, answers: Sequence[Answer]) -> float:
         now = self.clock.now()
         self._renew(tx, now)
-        free = max(0, self.limits.workers - tx.working_runs() + len(answers))
+        working = tx.working_runs()
         entries = tx.due(now, self.limits.batch)
-        if free:
+        # Places that answers free now are for the nodes that they come from, which are looked at
+        # anyway; what those leave is for others in the next turn.
+        free = self.limits.workers - working
+        if free > 0:
             entries += tx.waiting_for_gate(WORKERS_GATE, free)
         units = {entry.unit for entry in entries} | {answer.unit for answer in answers}
         if units:
-            _Turn(self, tx, now, answers).carry(units)
+            turn = _Turn(self, tx, now, answers, working)
+            turn.carry(units)
+            working = turn.used
         if self._answers or len(entries) >= self.limits.batch:
+            return 0.0
+        if working < self.limits.workers and tx.waiting_for_gate(WORKERS_GATE, 1):
             return 0.0
         due_at = tx.next_due()
         longest = self.limits.lease.total_seconds() / 3
@@ -134,7 +141,12 @@ class _Turn:
     """What one turn does with each working set."""
 
     def __init__(
-        self, annealer: Annealer, tx: Transaction, now: datetime, answers: Sequence[Answer]
+        self,
+        annealer: Annealer,
+        tx: Transaction,
+        now: datetime,
+        answers: Sequence[Answer],
+        working: int,
     ) -> None:
         self.annealer = annealer
         self.tx = tx
@@ -142,7 +154,7 @@ class _Turn:
         self.answers: dict[Unit, list[Answer]] = {}
         for answer in answers:
             self.answers.setdefault(answer.unit, []).append(answer)
-        self.used = tx.working_runs()
+        self.used = working  #: workers
         self.entries: dict[Unit, AgendaEntry | None] = {}
 
     def carry(self, units: Collection[Unit]) -> None:

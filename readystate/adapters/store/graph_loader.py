@@ -116,9 +116,11 @@ class _Filler:
     def take_edges(self) -> None:
         graph, connection = self.graph, self._connection
         rows = connection.fetch(_PARENTS, connection.ids(graph.focus)) if graph.focus else []
-        add_edge = graph.add_edge
+        parents, children = graph.parents, graph.children
         for row in rows:
-            add_edge(edge_of(row))
+            edge = edge_of(row)
+            parents[row[1]].append(edge)
+            children[row[0]].append(edge)
         self._take_outside({row[0] for row in rows})
 
     def _take_outside(self, ids: Iterable[NodeRoleId]) -> None:

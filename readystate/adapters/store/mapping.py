@@ -6,6 +6,7 @@ each node-role, edge and event is the hot path: positional, no detours."""
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from readystate.adapters.store.bulk import Row
@@ -179,6 +180,7 @@ def _last_error_text(item: LastError) -> str:
 EDGE_COLUMNS = "parent_id, child_id, kind, reason, is_joining"
 
 
+@lru_cache(maxsize=50_000)  # a node's edges are read at each of its runs, and hardly ever change
 def edge_of(row: Row) -> Edge:
     return Edge(row[0], row[1], _EDGE_KINDS[row[2]], row[3], bool(row[4]))
 
