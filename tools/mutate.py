@@ -1,6 +1,6 @@
 """Drop the clauses of the rules one at a time and see that a test notices.
 
-For each of `tools/mutants.py`: on a copy of the tree, the scenario tests up to the first failure;
+For each of `tools/mutants.yml`: on a copy of the tree, the scenario tests up to the first failure;
 if none fails, the state machine with a bounded number of examples. Prints one line a mutant and
 exits 1 when one survives or no longer applies. Arguments are names of mutants: only these."""
 
@@ -17,9 +17,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from tools.mutants import MUTANTS, Mutant
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    drops: str  #: the clause of design.md, in its words
+    file: str  #: below readystate/
+    old: str
+    new: str
+
+
+def _mutants(file: Path) -> tuple[Mutant, ...]:
+    declared = yaml.safe_load(file.read_text())
+    return tuple(Mutant(file=name, **told) for name, items in declared.items() for told in items)
+
+
+MUTANTS = _mutants(Path(__file__).with_name("mutants.yml"))
 
 #: The tree is copied without these.
 _LEFT_OUT = shutil.ignore_patterns(
@@ -180,7 +197,7 @@ def main(arguments: Sequence[str]) -> int:
         f" in {time.monotonic() - begun:.0f} s"
     )
     for mutant in survived:
-        print(f"survived: {mutant.name}: {mutant.clause} ({mutant.file})")
+        print(f"survived: {mutant.name}: {mutant.drops} ({mutant.file})")
     return 1 if survived else 0
 
 
