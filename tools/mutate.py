@@ -29,6 +29,7 @@ class Mutant:
     file: str  #: below readystate/
     old: str
     new: str
+    noticed_by: str = ""  #: the scenarios that are asked first: `test_clauses_NAME.py`
 
 
 def _mutants(file: Path) -> tuple[Mutant, ...]:
@@ -100,8 +101,8 @@ def first_failure(output: str) -> str:
     return f"{found[1]}::{found[2]}" if found and found[2] else (found[1] if found else "")
 
 
-def _scenario_that_fails(tree: Path) -> str:
-    done = _run(tree, *_PYTEST, *_scenarios(tree))
+def _scenario_that_fails(tree: Path, tests: Sequence[str]) -> str:
+    done = _run(tree, *_PYTEST, *tests)
     if done is None:
         return "the time limit"
     if done.returncode == 0:
@@ -147,7 +148,13 @@ def judge(tree: Path, mutant: Mutant) -> Verdict:
     sound = file.read_text()
     file.write_text(sound.replace(mutant.old, mutant.new))
     try:
-        caught_by = _scenario_that_fails(tree) or _histories_fail(tree)
+        caught_by = ""
+        if mutant.noticed_by:
+            first = f"tests/property/test_clauses_{mutant.noticed_by}.py"
+            caught_by = _scenario_that_fails(tree, [first])
+        caught_by = (
+            caught_by or _scenario_that_fails(tree, _scenarios(tree)) or _histories_fail(tree)
+        )
     finally:
         file.write_text(sound)
     return Verdict(mutant, caught_by, time.monotonic() - begun)
@@ -186,7 +193,7 @@ def main(arguments: Sequence[str]) -> int:
     mutants = [known[name] for name in arguments] or list(MUTANTS)
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="readystate-mutants-") as folder:
-        failed = _scenario_that_fails(ROOT) or _histories_fail(ROOT)
+        failed = _scenario_that_fails(ROOT, _scenarios(ROOT)) or _histories_fail(ROOT)
         if failed:
             print(f"without any mutant {failed} fails: nothing can be told")
             return 1

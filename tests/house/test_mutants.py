@@ -18,6 +18,13 @@ def test_every_mutant_changes_something_and_says_which_clause_it_drops() -> None
     assert [mutant.name for mutant in MUTANTS if not mutant.drops] == []
 
 
+def test_the_scenarios_that_are_asked_first_exist() -> None:
+    asked = {mutant.noticed_by for mutant in MUTANTS} - {""}
+    folder = mutate.ROOT / "tests" / "property"
+
+    assert [name for name in asked if not (folder / f"test_clauses_{name}.py").exists()] == []
+
+
 def test_the_first_failure_is_read_from_what_pytest_prints() -> None:
     printed = (
         "..F\nFAILED tests/property/test_clauses_runs.py::test_a_doubled_answer_is_refused\n"
