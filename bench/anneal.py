@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from readystate.engine.annealer import Annealer
 
-_POLL_S = 0.05
+_POLL_S = 0.25  #: asking reads all states, which costs something too
 _TIMEOUT_S = 600.0
 
 

@@ -19,10 +19,10 @@ from readystate.domain.node import Node
 from readystate.domain.outcome import Json
 from readystate.engine.interventions import raise_wake
 from readystate.engine.propagation import Propagation
-from readystate.engine.run_context import remember_facts
+from readystate.engine.run_context import extent_of_facts, remember_facts
 from readystate.ports.boot_services import BootKind, BootRenderer, BootWish
 from readystate.ports.clock import Clock
-from readystate.ports.store import Reader, Store, Transaction, Unit, UnitKind
+from readystate.ports.store import Extent, Reader, Store, Transaction, Unit, UnitKind
 
 PLANS = "boot-plan"  #: documents by node id
 TOKENS = "boot-token"  #: documents by the token's SHA-256
@@ -133,7 +133,13 @@ class BootDesk:
             raise Conflict(
                 "this installation is not wanted any more", why="another boot is planned"
             )
-        Propagation(tx, now, actor="node").carry([Unit(UnitKind.NODE, node_id)], note)
+        extent = extent_of_facts(tx.node(node_id), _facts(payload))
+        if kind is CallbackKind.INSTALL_STARTED:
+            extent = Extent.WHOLE  # it moves an epoch
+        # Those that end a wait make the node due themselves.
+        Propagation(tx, now, actor="node", is_quiet=True).carry(
+            [Unit(UnitKind.NODE, node_id)], note, extent
+        )
         if kind is CallbackKind.INSTALLED:
             self.put_plan(tx, node_id, run_id, BootWish(BootKind.LOCAL))
         if kind in _WAKING and run.is_open:

@@ -35,6 +35,7 @@ class Propagation:
     inline: bool = False  #: also settle what needs no work (the annealer's turn does)
     after_settling: Callable[[Graph, Collection[Unit]], None] | None = None
     actor: str = "engine"
+    is_quiet: bool = False  #: units where no node-role changes are not made due
     reached: set[Unit] = field(default_factory=set)
 
     def carry(
@@ -87,7 +88,7 @@ class Propagation:
         self.tx.save(graph)
         self.reached.update(units)
         self._pass_on(graph, news)
-        if self.after_settling is None:
+        if self.after_settling is None and (graph.original or not self.is_quiet):
             self.tx.wake_units(units, self.now)
 
     def _pass_on(self, graph: Graph, news: dict[Unit, list[News]]) -> None:

@@ -21,7 +21,7 @@ from readystate.ports.clock import Clock
 from readystate.ports.dispatch import Message
 from readystate.ports.hammer import BmcEndpoint, HammerRegistry, Hammers
 from readystate.ports.run_log import RunLog
-from readystate.ports.store import CredentialSet, Reader, Store, Transaction, UnitKind
+from readystate.ports.store import CredentialSet, Extent, Reader, Store, Transaction, UnitKind
 
 
 class BootServicesFor(Protocol):
@@ -88,12 +88,16 @@ class EngineRunContext:
 
     def remember(self, facts: Mapping[str, Json]) -> None:
         now = self._around.clock.now()
+        node_id = self._node_id()
 
         def note(graph: Graph) -> Iterable[NodeRoleId]:
             self._current_run(graph)
-            return remember_facts(graph, self._node_id(), facts, now)
+            return remember_facts(graph, node_id, facts, now)
 
-        self._change(note, now, kind="facts")
+        def extent(tx: Transaction) -> Extent:
+            return extent_of_facts(tx.node(node_id), facts)
+
+        self._change(note, now, kind="facts", extent=extent)
         self._node = None
 
     def endpoints(self) -> tuple[BmcEndpoint, ...]:
@@ -143,12 +147,18 @@ class EngineRunContext:
     # -- inside ------------------------------------------------------------------------------------
 
     def _change(
-        self, mutation: Callable[[Graph], Iterable[NodeRoleId]], now: datetime, *, kind: str
+        self,
+        mutation: Callable[[Graph], Iterable[NodeRoleId]],
+        now: datetime,
+        *,
+        kind: str,
+        extent: Callable[[Transaction], Extent] = lambda _: Extent.WHOLE,
     ) -> None:
         unit = self._message.unit
 
         def change(tx: Transaction) -> None:
-            Propagation(tx, now).carry([unit], mutation)
+            # The run's own answer comes soon, and the node is looked at then.
+            Propagation(tx, now, is_quiet=True).carry([unit], mutation, extent(tx))
 
         self._around.store.write(change, kind=kind)
         self._around.wake()
@@ -189,14 +199,8 @@ def remember_facts(
     another boot id than the last seen is a reboot that nobody recorded, another uuid or serial is
     other hardware."""
     node = graph.nodes[node_id]
-    moved: set[Epoch] = set()
+    moved = _epochs_proven(node, facts)
     boot_id = facts.get("boot_id", node.boot_id)
-    if node.boot_id is not None and boot_id != node.boot_id:
-        moved.add(Epoch.REBOOT)
-    for name in ("uuid", "serial"):
-        known, seen = getattr(node, name), facts.get(name)
-        if known is not None and seen is not None and seen != known:
-            moved.add(Epoch.HARDWARE_CHANGE)
     changes = {name: facts[name] for name in _PLAIN_FACTS if name in facts}
     if "macs" in facts:
         changes["macs"] = tuple(facts["macs"])
@@ -205,10 +209,26 @@ def remember_facts(
     if changes:
         node = replace(node, **changes)
         graph.put_node(node)
-    looked_at = move_epochs(graph, node_id, frozenset(moved), now)
+    looked_at = move_epochs(graph, node_id, moved, now)
     if boot_id != graph.nodes[node_id].boot_id:
         graph.put_node(replace(graph.nodes[node_id], boot_id=boot_id))
     return looked_at
+
+
+def extent_of_facts(node: Node, facts: Mapping[str, Json]) -> Extent:
+    """What must be loaded for `remember_facts`: settled work rests on the node's epochs."""
+    return Extent.WHOLE if _epochs_proven(node, facts) else Extent.UNSETTLED
+
+
+def _epochs_proven(node: Node, facts: Mapping[str, Json]) -> frozenset[Epoch]:
+    moved: set[Epoch] = set()
+    if node.boot_id is not None and facts.get("boot_id", node.boot_id) != node.boot_id:
+        moved.add(Epoch.REBOOT)
+    for name in ("uuid", "serial"):
+        known, seen = getattr(node, name), facts.get(name)
+        if known is not None and seen is not None and seen != known:
+            moved.add(Epoch.HARDWARE_CHANGE)
+    return frozenset(moved)
 
 
 _PLAIN_FACTS = (

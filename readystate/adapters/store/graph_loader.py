@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, cast
 
 from readystate.adapters.store.bulk import Row
@@ -97,7 +99,7 @@ class _Filler:
             values=LayeredValues(Settings(seal), {}, {}),
             ancestry=ancestry_of(deployments),
         )
-        self.graph.read_outputs = _parsed_outputs()
+        self.graph.read_outputs = _read_outputs
 
     def take_focus(self, units: Collection[Unit], extent: Extent) -> None:
         connection = self._connection
@@ -205,16 +207,14 @@ class _Filler:
                 self.books[item] = self._books(version)
 
 
-def _parsed_outputs() -> Callable[[NodeRole], Mapping[str, Any]]:
-    parsed: dict[str, Mapping[str, Any]] = {"{}": {}}
+@lru_cache(maxsize=2000)  # a node's inventory is read again at most of its runs
+def _parsed(outputs: str) -> Mapping[str, Any]:
+    found: dict[str, Any] = json.loads(outputs)
+    return MappingProxyType(found)
 
-    def read(node_role: NodeRole) -> Mapping[str, Any]:
-        known = parsed.get(node_role.outputs)
-        if known is None:
-            known = parsed[node_role.outputs] = json.loads(node_role.outputs)
-        return known
 
-    return read
+def _read_outputs(node_role: NodeRole) -> Mapping[str, Any]:
+    return _parsed(node_role.outputs)
 
 
 def read_deployments(connection: Connection) -> dict[DeploymentId, Deployment]:
