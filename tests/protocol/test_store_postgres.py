@@ -1,12 +1,14 @@
-"""The store on PostgreSQL: the contract, and what only several processes can tell."""
+"""The store on PostgreSQL: the contract, and what only its server can tell."""
 
-import threading
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.pool import NullPool
 
+from readystate.adapters.store import write_lock
 from readystate.adapters.store.migrations import (
     SchemaMismatch,
     check_schema,
@@ -16,11 +18,11 @@ from readystate.adapters.store.migrations import (
 from readystate.adapters.store.refusals import StoreError
 from readystate.adapters.store.sql_store import SqlStore
 from readystate.adapters.store.tables import metadata
-from readystate.ports.store import Transaction
+from readystate.domain.errors import Conflict
 from tests.contracts.store_contract import StoreContract
 from tests.contracts.store_cost_contract import CostContract
 from tests.postgres import PostgresServer
-from tests.protocol.stores import StoreRig, add_node, add_site, book_for, open_rig
+from tests.protocol.stores import StoreRig, add_site, book_for, open_rig
 
 
 @pytest.fixture(scope="module")
@@ -50,31 +52,33 @@ class TestCostOnPostgres(CostContract):
     pass
 
 
-def test_writers_of_two_processes_follow_one_another(rig: StoreRig) -> None:
-    site = rig.store.write(add_site, kind="setup")
-    other = SqlStore(rig.url, data_dir=rig.data_dir, book_for=book_for)
+def test_a_second_store_is_refused_until_the_first_closes(rig: StoreRig) -> None:
+    with pytest.raises(Conflict, match=f"in use by readystate pid {os.getpid()} at ") as caught:
+        SqlStore(rig.url, data_dir=rig.data_dir, book_for=book_for)
+    assert "stop the other `readystate serve`" in caught.value.hint
+    with pytest.raises(Conflict, match="already in use"):
+        upgrade(rig.url)
+    rig.store.close()
 
-    def add_five(store: SqlStore) -> None:
-        def add_one(tx: Transaction) -> None:
-            add_node(tx, site, f"node-{len(tx.nodes())}")
-
-        for _ in range(5):
-            store.write(add_one, kind="node")
-
-    threads = [threading.Thread(target=add_five, args=(store,)) for store in (rig.store, other)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    other.close()
-
-    names = {node.name for node in rig.store.read(lambda reader: reader.nodes())}
-    assert {f"node-{number}" for number in range(10)} == names
+    SqlStore(rig.url, data_dir=rig.data_dir, book_for=book_for).close()
 
 
-def test_a_connection_that_broke_is_replaced(rig: StoreRig) -> None:
+def test_who_lost_the_right_to_write_stops_until_it_is_free_again(rig: StoreRig) -> None:
     rig.store.write(add_site, kind="setup")
-    engine = create_engine(rig.url)
+    engine = create_engine(rig.url, poolclass=NullPool)
+    cut_all_connections(engine)
+    with engine.connect() as other:
+        raw = other.connection.driver_connection
+        write_lock.take_advisory_lock(raw)
+        with pytest.raises(StoreError, match="already in use"):
+            rig.store.write(lambda tx: tx.deployments(), kind="look")
+        assert 2 == rig.store.read(lambda reader: len(reader.deployments()))
+        other.invalidate()
+
+    assert 2 == rig.store.write(lambda tx: len(tx.deployments()), kind="look")
+
+
+def cut_all_connections(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(
             text(
@@ -82,6 +86,12 @@ def test_a_connection_that_broke_is_replaced(rig: StoreRig) -> None:
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         )
+
+
+def test_a_connection_that_broke_is_replaced(rig: StoreRig) -> None:
+    rig.store.write(add_site, kind="setup")
+    engine = create_engine(rig.url)
+    cut_all_connections(engine)
     engine.dispose()
 
     assert 2 == rig.store.write(lambda tx: len(tx.deployments()), kind="look")
@@ -89,11 +99,9 @@ def test_a_connection_that_broke_is_replaced(rig: StoreRig) -> None:
 
 def test_a_server_that_does_not_answer_is_a_store_error(tmp_path: Path) -> None:
     url = f"postgresql+psycopg://postgres@/none?host={tmp_path}"
-    store = SqlStore(url, data_dir=tmp_path, book_for=book_for)
 
     with pytest.raises(StoreError, match="postgresql"):
-        store.read(lambda reader: reader.deployments())
-    store.close()
+        SqlStore(url, data_dir=tmp_path, book_for=book_for)
 
 
 def test_the_schema_is_made_and_others_are_refused(postgres_database: str) -> None:

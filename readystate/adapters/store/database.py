@@ -1,5 +1,6 @@
 """Opening a database: what each kind is told before anything else (pragmas, isolation, locks)."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from readystate.adapters.store.connection import Connection
 from readystate.adapters.store.refusals import StoreError
 from readystate.adapters.store.sqlite_connection import SqliteConnection
-
-#: Key of the advisory lock that all writers of one PostgreSQL database take: "rdyst" in hex.
-WRITER_LOCK = 0x7264797374
+from readystate.adapters.store.write_lock import take_advisory_lock
 
 READERS = 4
 
@@ -31,12 +30,18 @@ _PRAGMAS = (
     "busy_timeout=5000",
     "temp_store=MEMORY",
     "cache_size=-65536",
+    "analysis_limit=1000",  # ANALYZE reads so many rows of an index, not all of them
 )
+
+
+#: So that the server notices within a minute that the machine of a lock's holder is gone; it would
+#: take two hours by default (tcp(7), tcp_keepalive_time).
+_KEEPALIVE = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
 
 
 class Access(StrEnum):
     READ = "read"
-    WRITE = "write"
+    WRITE = "write"  #: by the one process that may
     MIGRATE = "migrate"  #: as WRITE, but tables may be made anew below those that refer to them
 
 
@@ -88,13 +93,16 @@ def _postgres_engine(url: str, access: Access) -> Engine:
     try:
         # Reads see one snapshot. Writes must see what was committed while they waited for the lock.
         isolation = "REPEATABLE READ" if access is Access.READ else "READ COMMITTED"
-        return create_engine(
+        engine = create_engine(
             url,
             pool_size=READERS if access is Access.READ else 1,
             max_overflow=READERS if access is Access.READ else 0,
             pool_pre_ping=True,
             isolation_level=isolation,
-            connect_args={"options": "-c timezone=UTC", "application_name": "readystate"},
+            connect_args={
+                "options": f"-c timezone=UTC {_KEEPALIVE}",
+                "application_name": f"readystate pid {os.getpid()}",
+            },
         )
     except ModuleNotFoundError as error:
         raise StoreError(
@@ -102,17 +110,25 @@ def _postgres_engine(url: str, access: Access) -> Engine:
             why=str(error),
             hint="pip install 'readystate[postgres]'",
         ) from error
+    if access is Access.WRITE:
+
+        @event.listens_for(engine, "connect")
+        def _take_lock(raw: Any, _record: Any) -> None:
+            try:
+                take_advisory_lock(raw)
+            except BaseException:
+                raw.close()
+                raise
+
+    return engine
 
 
 @contextmanager
-def transaction(engine: Engine, access: Access) -> Iterator[Connection]:
+def transaction(engine: Engine) -> Iterator[Connection]:
     """Commits at the end, rolls back when something is raised. Raises StoreError when the database
-    cannot be reached or the commit fails."""
+    cannot be reached or the commit fails, and HeldElsewhere when another process may write."""
     with translated(engine), engine.begin() as pooled:
-        connection = _connection_of(pooled)
-        if access is Access.WRITE and engine.dialect.name == "postgresql":
-            connection.fetch("SELECT pg_advisory_xact_lock(?)", WRITER_LOCK)
-        yield connection
+        yield _connection_of(pooled)
 
 
 @contextmanager

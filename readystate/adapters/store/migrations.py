@@ -12,15 +12,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
 from readystate.adapters.store.database import (
-    WRITER_LOCK,
     Access,
     is_sqlite,
     open_engine,
     sqlite_file,
     translated,
 )
-from readystate.adapters.store.refusals import StoreError
-from readystate.adapters.store.write_lock import WriteLock
+from readystate.adapters.store.refusals import HeldElsewhere, StoreError
+from readystate.adapters.store.write_lock import WriteLock, take_advisory_lock
+from readystate.domain.errors import Conflict
 from readystate.shipped import Shipped, shipped_path
 
 
@@ -30,7 +30,7 @@ class SchemaMismatch(StoreError):
 
 def upgrade(url: str, *, to: str = "head") -> None:
     """Bring the schema up to date; idempotent. Raises Conflict while a process serves from the
-    SQLite file, and SchemaMismatch for a schema of a newer readystate.
+    database, and SchemaMismatch for a schema of a newer readystate.
 
     A SQLite file that holds something is copied beside itself first."""
     _migrate(url, command.upgrade, to)
@@ -47,7 +47,7 @@ def _migrate(url: str, step: Callable[[Config, str], None], to: str) -> None:
     try:
         with translated(engine), engine.begin() as connection:
             if lock is None:
-                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (WRITER_LOCK,))
+                _refuse_while_served(connection)
             current = _revision(connection)
             _refuse_unknown(current)
             target = _head() if to == "head" else to
@@ -60,6 +60,14 @@ def _migrate(url: str, step: Callable[[Config, str], None], to: str) -> None:
         engine.dispose()
         if lock is not None:
             lock.release()
+
+
+def _refuse_while_served(connection: Connection) -> None:
+    """PostgreSQL: the lock of those who write goes with the connection."""
+    try:
+        take_advisory_lock(connection.connection.driver_connection)
+    except HeldElsewhere as error:
+        raise Conflict(error.what, why=error.why, hint=error.hint) from error
 
 
 def check_schema(url: str) -> None:

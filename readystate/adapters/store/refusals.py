@@ -7,6 +7,10 @@ class StoreError(ReadystateError):
     """The database failed or cannot be reached; nothing of the transaction was written."""
 
 
+class HeldElsewhere(StoreError):
+    """Another process may write to the PostgreSQL database: this one must not, until it may."""
+
+
 #: Table -> what its unique constraint holds apart.
 _TAKEN = {
     "run_lanes": "another run occupies that lane of the node",

@@ -1,7 +1,8 @@
 """The store on SQLite or PostgreSQL: one writer, many readers.
 
-All writes of a process go through one thread. On SQLite several writers would wait for one another
-by sleeping, up to seconds; on PostgreSQL an advisory lock stands between processes as well."""
+All writes go through one thread of one process (`write_lock`). On SQLite several writers would wait
+for one another by sleeping, up to seconds; on either, two annealers would void each other's leases.
+"""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,11 +17,13 @@ from readystate.adapters.store.database import (
     sqlite_file,
     transaction,
 )
+from readystate.adapters.store.refusals import HeldElsewhere
 from readystate.adapters.store.rotation import reseal_everything
 from readystate.adapters.store.secrets import load_seal
 from readystate.adapters.store.snapshot import BookFor, Library
 from readystate.adapters.store.transaction import SqlReader, SqlTransaction
 from readystate.adapters.store.write_lock import WriteLock
+from readystate.domain.errors import Conflict
 from readystate.ports.store import Reader, Transaction
 
 T = TypeVar("T")
@@ -33,7 +36,10 @@ KEY_FILE = "secrets.key"
 
 class SqlStore:
     """Implements `ports.store.Store`. Raises Conflict while another process serves from the same
-    SQLite file. The schema must be there: see `migrations`."""
+    database. The schema must be there: see `migrations`.
+
+    On PostgreSQL the right to write goes with the connection: when that breaks, writes raise
+    StoreError until the right is regained."""
 
     def __init__(
         self,
@@ -48,6 +54,7 @@ class SqlStore:
             self._seal = load_seal(data_dir / KEY_FILE)
             self._writing = open_engine(url, Access.WRITE)
             self._reading = open_engine(url, Access.READ)
+            self._refuse_second()
         except BaseException:
             self._release_lock()
             raise
@@ -57,6 +64,13 @@ class SqlStore:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._writer_thread = self._writer.submit(get_ident).result()
 
+    def _refuse_second(self) -> None:
+        try:
+            with transaction(self._writing):
+                return  # having connected, it holds the lock
+        except HeldElsewhere as error:
+            raise Conflict(error.what, why=error.why, hint=error.hint) from error
+
     def write(self, change: Callable[[Transaction], T], *, kind: str) -> T:
         if get_ident() == self._writer_thread:
             raise RuntimeError("a write within a write would wait for itself for ever")
@@ -64,7 +78,7 @@ class SqlStore:
 
     def _write(self, change: Callable[[Transaction], T], kind: str) -> T:
         number = self._commits.get(kind, 0) + 1
-        with transaction(self._writing, Access.WRITE) as connection:
+        with transaction(self._writing) as connection:
             tx = SqlTransaction(connection, self._seal, self._library)
             result = change(tx)
             tx.give_back_numbers()
@@ -80,7 +94,7 @@ class SqlStore:
             self._on_commit(phase, kind, number)
 
     def read(self, query: Callable[[Reader], T]) -> T:
-        with transaction(self._reading, Access.READ) as connection:
+        with transaction(self._reading) as connection:
             return query(SqlReader(connection, self._seal, self._library))
 
     def reseal(self) -> int:
@@ -89,7 +103,7 @@ class SqlStore:
         return self._writer.submit(self._reseal).result()
 
     def _reseal(self) -> int:
-        with transaction(self._writing, Access.WRITE) as connection:
+        with transaction(self._writing) as connection:
             return reseal_everything(connection, self._seal)
 
     def close(self) -> None:
