@@ -1,13 +1,15 @@
 """What a machine boots next, and what it tells us back (design.md section 7).
 
 Each boot gets a fresh token when its script is fetched, bound to node, run and generation; each
-kind of callback spends it once. Only the token's hash is stored."""
+kind of callback spends it once. It ends with the next boot, with another plan, with its run (but
+for the boot id of a machine that boots again what its plan still wants) and after a day. Only the
+token's hash is stored."""
 
 import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from readystate.domain.answers import record_effect
@@ -17,6 +19,7 @@ from readystate.domain.graph import Graph
 from readystate.domain.ids import NodeId, NodeRoleId, RunId
 from readystate.domain.node import Node
 from readystate.domain.outcome import Json
+from readystate.domain.run import Run, RunPhase
 from readystate.engine.interventions import raise_wake
 from readystate.engine.propagation import Propagation
 from readystate.engine.run_context import extent_of_facts, remember_facts
@@ -26,6 +29,9 @@ from readystate.ports.store import Extent, Reader, Store, Transaction, Unit, Uni
 
 PLANS = "boot-plan"  #: documents by node id
 TOKENS = "boot-token"  #: documents by the token's SHA-256
+
+#: No boot takes longer; a token found in an old log or kernel command line opens nothing.
+TOKEN_LIFE = timedelta(hours=24)
 
 
 class CallbackKind(StrEnum):
@@ -38,6 +44,8 @@ class CallbackKind(StrEnum):
 
 #: Callbacks that end what a run waits for; the others only move it on.
 _WAKING = frozenset({CallbackKind.INVENTORY, CallbackKind.INSTALL_FAILED, CallbackKind.FIRST_BOOT})
+#: Of a run that an installer may still write for: not of one that is being stopped or checked.
+_GOING_ON = frozenset({RunPhase.RUNNING, RunPhase.PENDING})
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ class BootDesk:
             if node is None or plan is None or plan["kind"] == BootKind.LOCAL:
                 _note_boot(tx, node, mac, uuid, serial, arch, now)
                 return None
-            _issue_token(tx, node, plan, token)
+            _issue_token(tx, node, plan, token, now)
             _note_boot(tx, node, mac, uuid, serial, arch, now, kind=plan["kind"])
             return node, _wish_of(plan)
 
@@ -82,9 +90,10 @@ class BootDesk:
 
     def plan_for(self, token: str) -> Mapping[str, Json]:
         """The install plan of the boot that the token belongs to. Raises Refused."""
+        now = self.clock.now()
 
         def read(reader: Reader) -> Mapping[str, Json]:
-            known = _known_token(reader, token)
+            known = _known_token(reader, token, now)
             plan = reader.document(PLANS, str(known["node_id"]))
             if plan is None or plan["wanted"] != known["generation"]:
                 raise Refused("the boot plan has changed", why="this boot is not wanted any more")
@@ -101,9 +110,13 @@ class BootDesk:
         now = self.clock.now()
 
         def take(tx: Transaction) -> None:
-            known = _known_token(tx, token)
+            known = _known_token(tx, token, now)
+            run = tx.run(RunId(known["run_id"])).run
+            if kind is CallbackKind.INSTALL_STARTED:
+                _check_may_write(tx, known, run)  # a repeated one too: its answer lets it write
             if kind.value in known["spent"]:
                 return  # our answer was lost on the way: saying it again changes nothing
+            _check_is_heard(tx, kind, known, run)
             _put_token(tx, token, {**known, "spent": [*known["spent"], kind.value]})
             self._take(tx, kind, known, payload, now)
 
@@ -124,15 +137,8 @@ class BootDesk:
         def note(graph: Graph) -> Iterable[NodeRoleId]:
             yield from remember_facts(graph, node_id, _facts(payload), now)
             if kind is CallbackKind.INSTALL_STARTED:
-                current = graph.runs.get(run_id)
-                if current is None:
-                    raise Conflict("this installation is not wanted any more", why="its run ended")
-                yield from record_effect(graph, current, now)
+                yield from record_effect(graph, graph.runs[run_id], now)
 
-        if kind is CallbackKind.INSTALL_STARTED and known["generation"] != _wanted(tx, node_id):
-            raise Conflict(
-                "this installation is not wanted any more", why="another boot is planned"
-            )
         extent = extent_of_facts(tx.node(node_id), _facts(payload))
         if kind is CallbackKind.INSTALL_STARTED:
             extent = Extent.WHOLE  # it moves an epoch
@@ -157,9 +163,17 @@ class BootDesk:
         )
 
     def put_plan(self, tx: Transaction, node_id: NodeId, run_id: RunId, wish: BootWish) -> int:
-        """Wanted and rendered move together: a wish that cannot be rendered raises Invalid."""
+        """Wanted and rendered move together: a wish that cannot be rendered raises Invalid. The
+        token of the boot before is void, unless the run that it was issued for only turns the node
+        to its own disk: the system that it has installed calls back with that token."""
         self.renderer.check(wish)
+        earlier = tx.document(PLANS, str(node_id)) or {}
         generation = _wanted(tx, node_id) + 1
+        kept = earlier.get("token")
+        goes_on = wish.kind is BootKind.LOCAL and earlier.get("run_id") == run_id
+        if kept is not None and not goes_on:
+            tx.remove_document(TOKENS, kept)
+            kept = None
         tx.put_document(
             PLANS,
             str(node_id),
@@ -171,6 +185,7 @@ class BootDesk:
                 "plan": dict(wish.plan) if wish.plan is not None else None,
                 "wake": wish.wake,
                 "run_id": run_id,
+                "token": kept,
             },
         )
         return generation
@@ -217,7 +232,9 @@ def _put_token(tx: Transaction, token: str, document: Mapping[str, Json]) -> Non
     tx.put_document(TOKENS, _hash(token), document)
 
 
-def _issue_token(tx: Transaction, node: Node, plan: Mapping[str, Json], token: str) -> None:
+def _issue_token(
+    tx: Transaction, node: Node, plan: Mapping[str, Json], token: str, now: datetime
+) -> None:
     """A new boot voids the token of the one before."""
     earlier = plan.get("token")
     if earlier is not None:
@@ -232,18 +249,38 @@ def _issue_token(tx: Transaction, node: Node, plan: Mapping[str, Json], token: s
             "generation": plan["wanted"],
             "wake": plan["wake"],
             "spent": [],
+            "issued_at": now.isoformat(),
         },
     )
 
 
-def _known_token(reader: Reader, token: str) -> dict[str, Json]:
+def _known_token(reader: Reader, token: str, now: datetime) -> dict[str, Json]:
     known = reader.document(TOKENS, _hash(token)) if token else None
-    if known is None:
+    if known is None or now >= datetime.fromisoformat(known["issued_at"]) + TOKEN_LIFE:
         raise Refused(
             "the callback token is not valid",
-            why="it is unknown, or another boot of the node has begun since",
+            why="it is unknown or too old, or another boot of the node was planned or began since",
         )
     return known
+
+
+def _check_may_write(reader: Reader, known: Mapping[str, Json], run: Run) -> None:
+    """Raises Conflict unless the very boot is still wanted, by a run that goes on."""
+    refused = "this installation is not wanted any more"
+    if run.phase not in _GOING_ON:
+        raise Conflict(refused, why=f"its run is {run.phase}")
+    if known["generation"] != _wanted(reader, NodeId(known["node_id"])):
+        raise Conflict(refused, why="another boot is planned")
+
+
+def _check_is_heard(
+    reader: Reader, kind: CallbackKind, known: Mapping[str, Json], run: Run
+) -> None:
+    """Raises Refused when the run is over, unless a machine that boots again what its plan still
+    wants only tells of itself: a boot id that nobody has seen is a reboot that nobody recorded."""
+    is_current = known["generation"] == _wanted(reader, NodeId(known["node_id"]))
+    if not run.is_open and not (kind is CallbackKind.INVENTORY and is_current):
+        raise Refused("nobody listens to this boot any more", why=f"run {run.id} is over")
 
 
 def _facts(payload: Mapping[str, Json]) -> dict[str, Json]:
