@@ -208,10 +208,17 @@ def _last_error(node_role: NodeRole, error: WorkError, now: datetime) -> LastErr
 
 
 def begin_stop(graph: Graph, run: Run, reason: StopReason, *, by: str = "") -> Run:
-    """Ask a worker to end what the run may still be doing. Its lanes stay taken until then."""
+    """Ask a worker to end what the run may still be doing. Its lanes stay taken until then, and
+    what the worker that has it still says is not the answer to that."""
     return graph.put_run(
         replace(
-            run, phase=RunPhase.STOPPING, stop_reason=reason, by=by, lease_until=None, owner=None
+            run,
+            phase=RunPhase.STOPPING,
+            dispatch=run.dispatch + 1,
+            stop_reason=reason,
+            by=by,
+            lease_until=None,
+            owner=None,
         )
     )
 
@@ -234,11 +241,11 @@ def _take_stop(
     now: datetime,
     outputs: str,
 ) -> list[NodeRoleId]:
-    """The side effect has stopped, unless `answer` is an error. Else it is what `check` said."""
-    if isinstance(answer, Errored):
-        later = now + timedelta(seconds=STOP_AGAIN_S)
-        graph.put_run(replace(run, lease_until=None, owner=None, not_before=later))
-        graph.put(replace(node_role, error=_last_error(node_role, answer.error, now)))
+    """The side effect has stopped if `answer` is what `check` may say of it; else asked again."""
+    if not isinstance(answer, Succeeded | NotDone):
+        _stop_again(graph, run, now)
+        error = answer.error if isinstance(answer, Errored) else Invalid("that is no stop's answer")
+        graph.put(replace(node_role, error=_last_error(node_role, error, now)))
         return [node_role.id]
     if isinstance(answer, Succeeded):
         return _succeed(graph, run, node_role, now, outputs)
@@ -249,8 +256,9 @@ def _take_stop(
         _hold_cancelled(graph, run, node_role, now)
         return [node_role.id]
     if past:
-        why = answer.reason if isinstance(answer, NotDone) else "its check cannot tell"
-        unknown = OutcomeUnknown(f"{node_role.role} was cut after its point of no return", why=why)
+        unknown = OutcomeUnknown(
+            f"{node_role.role} was cut after its point of no return", why=answer.reason
+        )
         return _fail_or_defer(graph, run, node_role, unknown, now)
     if run.stop_reason is StopReason.OVERDUE:
         late = Failed(f"{node_role.role} did not finish in time", why=f"waited for {run.wake}")
@@ -265,6 +273,14 @@ def _take_stop(
     return [node_role.id]
 
 
+def _stop_again(graph: Graph, run: Run, now: datetime) -> None:
+    """No worker has it until then, so that an answer which comes twice finds nobody."""
+    later = now + timedelta(seconds=STOP_AGAIN_S)
+    graph.put_run(
+        replace(run, dispatch=run.dispatch + 1, lease_until=None, owner=None, not_before=later)
+    )
+
+
 def _hold_cancelled(graph: Graph, run: Run, node_role: NodeRole, now: datetime) -> None:
     hold = Hold(HoldScope.NODE_ROLE, node_role.id, run.by or "operator", now, "cancelled")
     graph.holds[HoldScope.NODE_ROLE, node_role.id] = hold
@@ -277,9 +293,8 @@ def _hold_cancelled(graph: Graph, run: Run, node_role: NodeRole, now: datetime) 
 def _take_node_action(
     graph: Graph, run: Run, answer: Outcome | NotDone, now: datetime
 ) -> list[NodeRoleId]:
-    if run.phase is RunPhase.STOPPING and isinstance(answer, Errored):
-        later = now + timedelta(seconds=STOP_AGAIN_S)
-        graph.put_run(replace(run, lease_until=None, owner=None, not_before=later))
+    if run.phase is RunPhase.STOPPING and not isinstance(answer, Succeeded | NotDone):
+        _stop_again(graph, run, now)
         return []
     _close(graph, run)
     if run.kind is not RunKind.CYCLE or run.node_id is None:

@@ -18,7 +18,7 @@ from readystate.domain.settling import move_epochs
 from readystate.engine.propagation import Propagation
 from readystate.ports.boot_services import BootServices
 from readystate.ports.clock import Clock
-from readystate.ports.dispatch import Message
+from readystate.ports.dispatch import Message, WorkKind
 from readystate.ports.hammer import BmcEndpoint, HammerRegistry, Hammers
 from readystate.ports.run_log import RunLog
 from readystate.ports.store import CredentialSet, Extent, Reader, Store, Transaction, UnitKind
@@ -168,7 +168,7 @@ class EngineRunContext:
         if run is None or run.dispatch != self._message.dispatch or not run.has_worker:
             self._stopped.set()
             raise Stopped(f"run {self._message.run_id} has been given to somebody else")
-        if run.phase is RunPhase.STOPPING and self._message.kind.value == "run":
+        if run.phase is RunPhase.STOPPING and self._message.kind is not WorkKind.STOP:
             self._stopped.set()
             raise Stopped(f"run {self._message.run_id} is being stopped")
         return run

@@ -966,13 +966,20 @@ class AgendaContract:
     def test_runs_with_a_worker_are_counted(self, rig: StoreRig) -> None:
         site = rig.store.write(add_site, kind="setup")
         chain = rig.store.write(
-            lambda tx: add_chain(tx, site, None, ["a", "b", "c", "d"]), kind="bind"
+            lambda tx: add_chain(tx, site, None, ["a", "b", "c", "d", "e"]), kind="bind"
         )
-        phases = (RunPhase.RUNNING, RunPhase.STOPPING, RunPhase.PENDING, RunPhase.DONE)
+        between_two_tries = (RunPhase.STOPPING, None)
+        given = (
+            (RunPhase.RUNNING, LATER),
+            (RunPhase.STOPPING, LATER),
+            (RunPhase.PENDING, None),
+            (RunPhase.DONE, None),
+            between_two_tries,
+        )
 
         def run_them(tx: Transaction) -> None:
-            for item, phase in zip(chain, phases, strict=True):
-                start(tx, item, phase=phase, lane=Lane.NONE)
+            for item, (phase, lease) in zip(chain, given, strict=True):
+                start(tx, item, phase=phase, lane=Lane.NONE, lease_until=lease)
 
         rig.store.write(run_them, kind="start")
         assert 2 == rig.store.write(lambda tx: tx.working_runs(), kind="look")

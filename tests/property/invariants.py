@@ -65,7 +65,7 @@ def _check_points_of_no_return(world: World) -> None:
 def check_runnable(world: World) -> None:
     """When the annealer rests: what has no blocker has been started, and only that."""
     graph = world.whole_graph()
-    working = sum(run.has_worker for run in graph.runs.values())
+    working = sum(run.has_worker and run.lease_until is not None for run in graph.runs.values())
     full = working >= world.annealer.limits.workers
     for item in graph.focus:
         node_role = graph.node_roles[item]

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from readystate.domain.blockers import BlockerKind
-from readystate.domain.errors import Busy, NotFound, Refused, Unreachable
+from readystate.domain.errors import Busy, NotFound, Refused, Stopped, Unreachable
 from readystate.domain.graph import HoldScope
 from readystate.domain.node_role import NodeRoleState
-from readystate.domain.outcome import Errored
+from readystate.domain.outcome import Errored, NotDone, Pending, Staged, Succeeded
 from readystate.domain.power import PowerAction
 from readystate.domain.role import Lane, Role
 from readystate.domain.run import RunPhase
@@ -25,6 +26,7 @@ from tests.property.scenario import (
     milestone,
     rebooting,
     shared_by_deployment,
+    staging,
 )
 
 MakeRig = Callable[..., Rig]
@@ -274,6 +276,74 @@ def test_a_late_answer_about_power_is_refused(make_rig: MakeRig) -> None:
     run = rig.read(lambda reader: reader.run(run_id)).run
     assert run.phase is RunPhase.STOPPING
     assert not rig.begin_effect(message), "a zombie may not touch the power"
+
+
+@pytest.mark.parametrize("said", [Pending("callback", 30.0), Staged(), Succeeded(), NotDone("no")])
+def test_what_the_work_says_of_itself_does_not_free_the_lane_of_a_cancelled_run(
+    make_rig: MakeRig, said: Any
+) -> None:
+    """A lane is freed only when the side effect has stopped: the stop's worker says so."""
+    rig = make_rig(staging("a"), bmc("b"))
+    rig.bind("a")
+    message = rig.message("a")
+    rig.bind("b")
+    rig.cancel("a")
+
+    rig.answer(message, said)
+    rig.settle_turns()
+
+    assert rig.run_of("a").phase is RunPhase.STOPPING
+    assert not rig.is_given("b")
+    rig.stopped("a")
+    assert rig.is_given("b")
+
+
+@pytest.mark.parametrize("said", [Pending("callback", 30.0), Staged()])
+def test_a_stop_that_says_something_else_is_asked_again(make_rig: MakeRig, said: Any) -> None:
+    """A lane is freed only when the side effect has stopped."""
+    rig = make_rig(staging("a"), bmc("b"))
+    rig.bind("a")
+    rig.message("a")
+    rig.bind("b")
+    rig.cancel("a")
+
+    rig.stopped("a", outcome=said)
+
+    assert rig.run_of("a").phase is RunPhase.STOPPING
+    assert not rig.is_given("b")
+    rig.pass_s(16.0)
+    rig.stopped("a")
+    assert rig.is_given("b")
+
+
+def test_a_stop_in_vain_is_over_when_it_is_told_twice(make_rig: MakeRig) -> None:
+    """A doubled message is harmless: who asks again is answered by the next one only."""
+    rig = make_rig(bmc("a"))
+    rig.bind("a")
+    rig.message("a")
+    rig.cancel("a")
+    stop = rig.message("a", kind=WorkKind.STOP)
+    rig.stopped("a", outcome=Errored(Busy("not yet")))
+
+    rig.answer(stop, NotDone("stopped"))
+    rig.settle_turns()
+
+    assert rig.run_of("a").phase is RunPhase.STOPPING
+
+
+def test_power_does_not_go_on_when_it_is_cancelled(make_rig: MakeRig) -> None:
+    """Node actions are runs too: ... fencing."""
+    rig = make_rig(bmc("a"))
+    run_id = rig.power(PowerAction.RESET)
+    message = rig.power_message()
+    assert message is not None
+    rig.person(interventions.cancel, run_id)
+    before = rig.counted_reboots()
+
+    with pytest.raises(Stopped):
+        rig.context(message).record_effect()
+
+    assert rig.counted_reboots() == before
 
 
 def test_power_by_a_person_moves_the_reboot_epoch_once(make_rig: MakeRig) -> None:

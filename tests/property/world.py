@@ -27,7 +27,7 @@ from readystate.domain.run import Run
 from readystate.engine.annealer import Annealer, Answer, Limits
 from readystate.engine.commit import commit_proposal, plan_proposal
 from readystate.engine.propagation import Propagation
-from readystate.engine.run_context import remember_facts
+from readystate.engine.run_context import EngineRunContext, Surroundings, remember_facts
 from readystate.ports.dispatch import Message, WorkKind
 from readystate.ports.store import Reader, Transaction, Unit, UnitKind
 from tests.property.catalogs import RandomCatalog
@@ -268,6 +268,20 @@ class World:
         if run.dispatch != message.dispatch or not run.has_worker:
             return None
         return run
+
+    def context(self, message: Message) -> EngineRunContext:
+        """What the message's jig is given; reaches the store and nothing else."""
+        nothing: Any = None
+        around = Surroundings(
+            self.store,
+            self.clock,
+            run_log=nothing,
+            hammers=nothing,
+            boot_services=nothing,
+            wake=self.annealer.wake,
+            show_progress=nothing,
+        )
+        return EngineRunContext(around, message)
 
     def begin_effect(self, message: Message) -> bool:
         """What a jig does right before its irreversible act; False: it may not go on."""

@@ -74,8 +74,9 @@ class AgendaWrites(Changing):
 
 
 def count_working(connection: Connection) -> int:
-    """Runs that have a worker now."""
+    """Runs that have a worker now. One that is stopped in vain has none until the next try."""
     rows = connection.fetch(
         "SELECT count(*) FROM runs WHERE phase IN ('running', 'verifying', 'stopping')"
+        " AND lease_until IS NOT NULL"
     )
     return int(rows[0][0])
