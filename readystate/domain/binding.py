@@ -44,6 +44,13 @@ class Binder:
         self._on_node: dict[tuple[RoleName, NodeId], NodeRoleId] = {}
         for node_role in self.graph.node_roles.values():
             self._index(node_role)
+        self._in_conflict = {
+            name
+            for catalog in {id(item): item for item in self.catalogs.values()}.values()
+            for role in catalog.roles.values()
+            if role.conflicts
+            for name in (role.name, *role.conflicts)
+        }
         self._soft: dict[DeploymentId, tuple[_SoftOrder, _SoftOrder]] = {}
         self._next_id = min([0, *self.graph.node_roles]) - 1
         self._had_barrier = {
@@ -280,7 +287,7 @@ class Binder:
                 self._add_edge(Edge(item, edge.child, EdgeKind.HARD, edge.reason))
 
     def _refuse_conflicts(self, role: Role, node_id: NodeId | None) -> None:
-        if node_id is None:
+        if node_id is None or role.name not in self._in_conflict:
             return
         for item in self.graph.on_node[node_id]:
             other = self.graph.role_of(self.graph.node_roles[item])
