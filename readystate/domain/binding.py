@@ -106,7 +106,7 @@ class Binder:
             self._count(item, counted)
         for edge in self.new_edges:
             if edge.counts and edge.child not in counted:
-                child, parent = graph.node_roles[edge.child], graph.node_roles[edge.parent]
+                child, parent = graph.node_roles[edge.child], self._before(edge.parent)
                 graph.put(count_parent(child, parent, 1))
 
     def _count(self, item: NodeRoleId, counted: set[NodeRoleId]) -> None:
@@ -118,7 +118,7 @@ class Binder:
         for edge in graph.parents[item]:
             if edge.counts:
                 self._count(edge.parent, counted)
-                parent = graph.node_roles[edge.parent]
+                parent = self._before(edge.parent)
                 unmet += not parent.is_settled
                 stuck += parent.holds_back
         vertex = graph.node_roles[item]
@@ -128,6 +128,10 @@ class Binder:
             unmet=vertex.unmet + unmet,
             stuck_parents=vertex.stuck_parents + stuck,
         )
+
+    def _before(self, item: NodeRoleId) -> NodeRole:
+        """A parent as it was before the change: the rules tell its children what it became."""
+        return self.graph.original.get(item, self.graph.node_roles[item])
 
     # -- finding -----------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ digest and refuses when what the plan rests on has moved."""
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 
 from readystate.domain.catalog import Catalog
@@ -28,6 +28,7 @@ from readystate.domain.errors import Conflict
 from readystate.domain.events import Event
 from readystate.domain.graph import Edge, Graph
 from readystate.domain.ids import DeploymentId, NodeId, NodeRoleId
+from readystate.domain.node_role import NodeRole
 from readystate.domain.plan import Plan
 from readystate.engine.draft import Draft, draft_proposal
 from readystate.engine.forecast import forecast
@@ -38,6 +39,8 @@ from readystate.ports.store import Reader, Transaction, Unit, UnitKind
 
 #: Gives the catalog of a version; the same object for the same version.
 CatalogOf = Callable[[str], Catalog]
+
+_COUNTERS = frozenset({"unmet", "stuck_parents"})
 
 
 @dataclass(frozen=True)
@@ -120,14 +123,29 @@ def write_proposal(
 
     def apply(loaded: Graph) -> Iterable[NodeRoleId]:
         """What the draft changed on vertices that were there before, on freshly loaded ones."""
-        for item, (before, after) in changed.items():
-            if item in loaded.focus and loaded.node_roles[item] == before:
-                loaded.put(after)
+        for item in changed.keys() & loaded.focus:
+            before, after = changed.pop(item)
+            loaded.put(_drafted_on(loaded.node_roles[item], before, after))
         loaded.touched |= draft.graph.touched & loaded.focus
         return look_at_all(loaded)
 
     units = set(cone.units) | set(tx.units_of(real.values()).values())
     Propagation(tx, now, actor=by).carry(units, apply)
+    if changed:
+        raise RuntimeError(f"the draft changed node-roles outside its cone: {sorted(changed)}")
+
+
+def _drafted_on(loaded: NodeRole, before: NodeRole, after: NodeRole) -> NodeRole:
+    """The draft's change on a vertex as it is now: units before it may have moved its counters
+    since, and nothing else, so these are moved by as much as the draft moved them."""
+    changes = {
+        item.name: getattr(after, item.name)
+        for item in fields(NodeRole)
+        if getattr(after, item.name) != getattr(before, item.name)
+    }
+    for name in _COUNTERS & changes.keys():
+        changes[name] = getattr(loaded, name) + getattr(after, name) - getattr(before, name)
+    return loaded.changed(**changes)
 
 
 def _write_created(tx: Transaction, draft: Draft) -> dict[NodeRoleId, NodeRoleId]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from readystate.domain.binding import Binder
+from readystate.domain.binding import Binder, count_parent
 from readystate.domain.catalog import Catalog
 from readystate.domain.deployment import (
     AttachProfiles,
@@ -148,7 +148,7 @@ def _bind(
 def _confirm(draft: Draft, item: NodeRoleId, give: Confirmation) -> None:
     graph = draft.graph
     node_role = graph.node_roles[item]
-    if not graph.role_of(node_role).is_destructive:
+    if not graph.may_destroy(node_role):
         raise Conflict(f"{node_role.role} is not destructive", why="there is nothing to confirm")
     give_confirmation(graph, item, give)
     draft.confirmed.append(item)
@@ -157,7 +157,7 @@ def _confirm(draft: Draft, item: NodeRoleId, give: Confirmation) -> None:
 def _confirm_if_destructive(draft: Draft, item: NodeRoleId, give: Confirmation) -> None:
     graph = draft.graph
     node_role = graph.node_roles[item]
-    if graph.role_of(node_role).is_destructive and not graph.is_barrier(node_role):
+    if graph.may_destroy(node_role):
         seen = replace(give, disks=seen_disks(graph, node_role))
         changed = replace(node_role, confirmation=seen)
         if item < 0:
@@ -208,13 +208,7 @@ def _unbind(draft: Draft, item: NodeRoleId) -> None:
         graph.parents[edge.child].remove(edge)
         if edge.counts and edge.child not in draft.removed:
             child = graph.node_roles[edge.child]
-            graph.put(
-                replace(
-                    child,
-                    unmet=child.unmet - (not node_role.is_settled),
-                    stuck_parents=child.stuck_parents - node_role.holds_back,
-                )
-            )
+            graph.put(count_parent(child, node_role, -1))
             graph.touched.add(edge.child)
     for edge in list(graph.parents[item]):
         graph.children[edge.parent].remove(edge)

@@ -64,7 +64,7 @@ def is_drifted(graph: Graph, item: NodeRoleId) -> bool:
         node_role.state is NodeRoleState.ACTIVE
         and node_role.is_settled
         and node_role.unmet == 0
-        and graph.role_of(node_role).is_destructive
+        and graph.may_destroy(node_role)
         and read_input(graph, node_role).digest != node_role.digest
     )
 
@@ -76,7 +76,7 @@ def _destructive(
     steps = []
     for item in sorted({*calm.runs, *stormy.runs, *draft.confirmed}, key=namer.sort_key):
         node_role = graph.node_roles[item]
-        if not graph.role_of(node_role).is_destructive:
+        if not graph.may_destroy(node_role):
             continue
         confirmation = node_role.confirmation
         steps.append(
