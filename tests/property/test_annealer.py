@@ -191,14 +191,21 @@ class Annealing(RuleBasedStateMachine):
         check_started(self.world, since)
         check_runnable(self.world)
 
-    @rule(steps=st.integers(1, 12))
-    def proceed(self, steps: int) -> None:
-        """A good while without faults, so that later faults meet a graph that is under way."""
+    @rule(steps=st.integers(1, 12), waiting=st.sampled_from([0, 0, 1, 3]))
+    def proceed(self, steps: int, waiting: int) -> None:
+        """A good while without faults, so that later faults meet a graph that is under way; the
+        first `waiting` runs go on without us for some time."""
         for _ in range(steps):
             self.world.settle_turns()
             if not self.world.dispatcher.messages:
                 break
-            self.world.carry_out(self.world.dispatcher.messages[0])
+            message = self.world.dispatcher.messages[0]
+            if waiting and message.kind is WorkKind.RUN and message.dispatch == 1:
+                waiting -= 1
+                self.had_pending = True
+                self.world.wait_for(message, deadline_s=30.0)
+            else:
+                self.world.carry_out(message)
         self.world.settle_turns()
 
     @precondition(lambda self: self.world.dispatcher.messages)
