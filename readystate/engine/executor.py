@@ -6,10 +6,11 @@ run, never a dead worker."""
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from readystate.domain.errors import Busy, Failed, Stopped, Unsupported, WorkError
+from readystate.domain.errors import Busy, Failed, Invalid, Stopped, Unsupported, WorkError
 from readystate.domain.ids import RunId
 from readystate.domain.outcome import (
     Errored,
@@ -29,53 +30,101 @@ from readystate.ports.jig import Jig, Ticket
 log = logging.getLogger(__name__)
 
 
+NO_OUTPUTS = "{}"
+#: How many stops are remembered, lest a message that was overtaken by one starts after it.
+STOPS_REMEMBERED = 4096
+
+
 @dataclass
 class Executor:
     jigs: Mapping[str, Jig]
     surroundings: Surroundings
     report: Callable[[Answer], None]
-    _contexts: dict[RunId, EngineRunContext] = field(default_factory=dict)
-    stop_wait_s: float = 30.0  #: how long a stop waits for the worker that it stops
+    stop_wait_s: float = 30.0  #: how long a stop waits for the workers that it stops
+    _live: dict[RunId, list[EngineRunContext]] = field(default_factory=dict)
+    _stops: dict[RunId, int] = field(default_factory=dict)  #: the newest stop of each, by dispatch
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def carry_out(self, message: Message) -> None:
         """Run in a worker thread; always reports exactly one answer."""
         context = EngineRunContext(self.surroundings, message)
-        with self._lock:
-            earlier = self._contexts.get(message.run_id)
-            self._contexts[message.run_id] = context
+        died = Errored(Failed(f"the worker of {context.role} died"))
+        answer = Answer(message.run_id, message.dispatch, message.unit, died)
+        self._enter(message, context)
         try:
-            if earlier is not None and not earlier.end(self.stop_wait_s):
-                outcome: Outcome | NotDone = Errored(Busy(f"{context.role} has not stopped yet"))
-            else:
-                outcome = self._outcome(message, context)
+            outcome, outputs = self._outcome(message, context)
+            answer = replace(answer, outcome=outcome, outputs=outputs)
+            answer = replace(
+                answer, hammers=context.hammers_used(), breaker_until=context.breaker_until()
+            )
         finally:
-            context.ended.set()
-            with self._lock:
-                if self._contexts.get(message.run_id) is context:
-                    del self._contexts[message.run_id]
-        self.report(self._answer(message, context, outcome))
+            self._leave(message, context)
+            self.report(answer)
 
     def cancel(self, run_id: RunId) -> None:
-        """Make the run's context refuse to go on; harmless if it has ended."""
+        """Make the run's contexts refuse to go on; harmless if they have ended."""
         with self._lock:
-            context = self._contexts.get(run_id)
-        if context is not None:
+            live = tuple(self._live.get(run_id, ()))
+        for context in live:
             context.stop()
 
-    def _outcome(self, message: Message, context: EngineRunContext) -> Outcome | NotDone:
+    # -- one worker at a time ----------------------------------------------------------------------
+
+    def _enter(self, message: Message, context: EngineRunContext) -> None:
+        run_id = message.run_id
+        with self._lock:
+            self._live.setdefault(run_id, []).append(context)
+            if message.kind is WorkKind.STOP:
+                newest = max(message.dispatch, self._stops.pop(run_id, 0))
+                self._stops[run_id] = newest
+                if len(self._stops) > STOPS_REMEMBERED:
+                    del self._stops[next(iter(self._stops))]
+
+    def _leave(self, message: Message, context: EngineRunContext) -> None:
+        context.ended.set()
+        with self._lock:
+            live = self._live[message.run_id]
+            live.remove(context)
+            if not live:
+                del self._live[message.run_id]
+
+    def _take_over(self, message: Message, context: EngineRunContext) -> None:
+        """Nobody else is in the run's jig when this returns. Raises Stopped when the run has been
+        given to somebody else since, Busy when somebody does not come out in time."""
+        with self._lock:
+            others = [item for item in self._live[message.run_id] if item is not context]
+            newest = max((item.dispatch for item in others), default=0)
+            newest = max(newest, self._stops.get(message.run_id, 0))
+        if newest > message.dispatch:
+            raise Stopped(f"run {message.run_id} has been given to somebody else")
+        for item in others:
+            item.stop()
+        deadline = time.monotonic() + self.stop_wait_s
+        for item in others:
+            if not item.ended.wait(max(0.0, deadline - time.monotonic())):
+                raise Busy(f"{context.role} has not stopped yet")
+
+    # -- the work ----------------------------------------------------------------------------------
+
+    def _outcome(
+        self, message: Message, context: EngineRunContext
+    ) -> tuple[Outcome | NotDone, str]:
+        """With the JSON text of its outputs."""
         extra = {"run": message.run_id, "node": context.node_name, "role": context.role}
         try:
+            self._take_over(message, context)
             outcome = _declared(message, self._work(message, context))
+            outputs = _outputs_text(outcome)
         except WorkError as error:
-            return Errored(error)
+            return Errored(error), NO_OUTPUTS
         except Stopped as stopped:
-            return Errored(Failed("the run was stopped", why=stopped.what))
+            return Errored(Failed("the run was stopped", why=stopped.what)), NO_OUTPUTS
         except Exception as error:  # a defect in a jig fails its run, not the worker
             log.exception("a jig failed unexpectedly", extra=extra)
-            return Errored(Failed(f"internal error in {context.role}", why=repr(error)))
+            failed = Failed(f"internal error in {context.role}", why=repr(error))
+            return Errored(failed), NO_OUTPUTS
         log.info("work done", extra={**extra, "outcome": type(outcome).__name__})
-        return outcome
+        return outcome, outputs
 
     def _work(self, message: Message, context: EngineRunContext) -> Outcome | NotDone:
         if message.kind is WorkKind.POWER:
@@ -99,28 +148,22 @@ class Executor:
             raise Unsupported(f"no jig named {ticket.jig!r}", hint=f"known jigs: {known}")
         return jig
 
-    def _answer(
-        self, message: Message, context: EngineRunContext, outcome: Outcome | NotDone
-    ) -> Answer:
-        outputs = "{}"
-        if isinstance(outcome, Succeeded) and outcome.outputs:
-            outputs = json.dumps(outcome.outputs, sort_keys=True, separators=(",", ":"))
-        return Answer(
-            run_id=message.run_id,
-            dispatch=message.dispatch,
-            unit=message.unit,
-            outcome=outcome,
-            outputs=outputs,
-            hammers=context.hammers_used(),
-            breaker_until=context.breaker_until(),
-        )
-
 
 def _declared(message: Message, outcome: Outcome | NotDone) -> Outcome | NotDone:
     """Outputs under the names that the annotation declares; raises Invalid for any other."""
     if message.role is None or not isinstance(outcome, Succeeded | Staged):
         return outcome
     return replace(outcome, outputs=declared_outputs(message.role, outcome.outputs))
+
+
+def _outputs_text(outcome: Outcome | NotDone) -> str:
+    """Raises Invalid for outputs that JSON cannot say."""
+    if not isinstance(outcome, Succeeded) or not outcome.outputs:
+        return NO_OUTPUTS
+    try:
+        return json.dumps(outcome.outputs, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Invalid("the outputs are not JSON", why=str(error)) from error
 
 
 def _stop(jig: Jig, ticket: Ticket, context: EngineRunContext) -> Outcome | NotDone:

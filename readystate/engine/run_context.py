@@ -48,10 +48,14 @@ class EngineRunContext:
         self._around = surroundings
         self._message = message
         self._stopped = threading.Event()
-        self.ended = threading.Event()
+        self.ended = threading.Event()  #: its worker is out of the jig
         self._hammers: Hammers | None = None
         self._node: Node | None = None
         self.effect_was_recorded = message.effect_recorded
+
+    @property
+    def dispatch(self) -> int:
+        return self._message.dispatch
 
     @property
     def role(self) -> str:
@@ -129,11 +133,6 @@ class EngineRunContext:
 
     def stop(self) -> None:
         self._stopped.set()
-
-    def end(self, wait_s: float) -> bool:
-        """Stop, and wait until the worker is out of its jig; False if it still is inside."""
-        self._stopped.set()
-        return self.ended.wait(wait_s)
 
     def hammers_used(self) -> tuple[str, ...]:
         return tuple(self._hammers.used()) if self._hammers is not None else ()

@@ -4,21 +4,23 @@ It holds no truth: what is queued or running here when the process dies comes ba
 leases of the runs."""
 
 import logging
-import queue
 import threading
 import time
-from collections import Counter
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from readystate.domain.ids import RunId
-from readystate.ports.dispatch import Message
+from readystate.ports.dispatch import Message, WorkKind
 from readystate.ports.store import Transaction
 
 log = logging.getLogger(__name__)
 
+#: Threads beside the workers that only stop: a stop must not wait for whom it stops.
+STOP_WORKERS = 8
+
 
 class LocalDispatcher:
-    """Implements `ports.dispatch.Dispatcher`. Threads are started as they are needed."""
+    """Implements `ports.dispatch.Dispatcher`."""
 
     def __init__(
         self,
@@ -27,67 +29,97 @@ class LocalDispatcher:
         cancel: Callable[[RunId], None],
         workers: int = 64,
     ) -> None:
-        self._carry_out = carry_out
         self._cancel = cancel
-        self._workers = workers
-        self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._in_flight: Counter[RunId] = Counter()
-        self._threads: list[threading.Thread] = []
-        self._idle = 0
-        self._closed = False
+        self._workers = _Pool("worker", workers, carry_out)
+        self._stoppers = _Pool("stopper", STOP_WORKERS, carry_out)
 
     def submit(self, batch: Sequence[Message], transaction: Transaction) -> None:
         transaction.after_commit(lambda: self._enqueue(batch))
 
     def _enqueue(self, batch: Sequence[Message]) -> None:
-        with self._lock:
-            if self._closed:
-                return  # the leases of these runs end; the next engine takes them up
-            self._in_flight.update(message.run_id for message in batch)
-            missing = min(len(batch) - self._idle, self._workers - len(self._threads))
-            for _ in range(missing):
-                self._start_thread()
-        for message in batch:
-            self._messages.put(message)
-
-    def _start_thread(self) -> None:
-        thread = threading.Thread(
-            target=self._work, name=f"worker-{len(self._threads)}", daemon=True
-        )
-        self._threads.append(thread)
-        self._idle += 1
-        thread.start()
-
-    def _work(self) -> None:
-        while (message := self._messages.get()) is not None:
-            with self._lock:
-                self._idle -= 1
-            try:
-                self._carry_out(message)
-            finally:
-                with self._lock:
-                    self._idle += 1
-                    self._in_flight[message.run_id] -= 1
-                    if not self._in_flight[message.run_id]:
-                        del self._in_flight[message.run_id]
+        self._stoppers.put([item for item in batch if item.kind is WorkKind.STOP])
+        self._workers.put([item for item in batch if item.kind is not WorkKind.STOP])
 
     def cancel(self, run_id: RunId) -> None:
         self._cancel(run_id)
 
     def in_flight(self) -> frozenset[RunId]:
-        with self._lock:
-            return frozenset(self._in_flight)
+        return self._workers.in_flight() | self._stoppers.in_flight()
 
     def close(self, *, grace_s: float) -> None:
-        with self._lock:
-            self._closed = True
-            threads = list(self._threads)
+        """What is queued is dropped, as if the process had died: the leases of those runs end, and
+        the next engine takes them up."""
         deadline = time.monotonic() + grace_s
-        for _ in threads:
-            self._messages.put(None)
+        threads = [*self._workers.close(), *self._stoppers.close()]
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         left = self.in_flight()
         if left:
             log.warning("runs left to their leases", extra={"runs": len(left)})
+
+
+class _Pool:
+    """Threads that take from one queue; started as they are needed, up to `size`."""
+
+    def __init__(self, name: str, size: int, carry_out: Callable[[Message], None]) -> None:
+        self._name = name
+        self._size = size
+        self._carry_out = carry_out
+        self._changed = threading.Condition()
+        self._queued: deque[Message] = deque()
+        self._running: list[Message] = []
+        self._threads: list[threading.Thread] = []
+        self._closed = False
+
+    def put(self, batch: Sequence[Message]) -> None:
+        with self._changed:
+            if self._closed:
+                return
+            self._queued.extend(batch)
+            wanted = min(self._size, len(self._queued) + len(self._running))
+            for _ in range(wanted - len(self._threads)):
+                self._start_thread()
+            self._changed.notify(len(batch))
+
+    def _start_thread(self) -> None:
+        name = f"{self._name}-{len(self._threads)}"
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _work(self) -> None:
+        try:
+            while (message := self._next()) is not None:
+                try:
+                    self._carry_out(message)
+                finally:
+                    with self._changed:
+                        self._running.remove(message)
+        finally:  # a thread that dies of a defect leaves its place to another
+            with self._changed:
+                self._threads.remove(threading.current_thread())
+                if self._queued:
+                    self._start_thread()
+
+    def _next(self) -> Message | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._queued or self._closed)
+            if not self._queued:
+                return None
+            message = self._queued.popleft()
+            self._running.append(message)
+            return message
+
+    def in_flight(self) -> frozenset[RunId]:
+        with self._changed:
+            return frozenset(item.run_id for item in (*self._queued, *self._running))
+
+    def close(self) -> Sequence[threading.Thread]:
+        """Drop what is queued; returns the threads, which end when they have done what they do."""
+        with self._changed:
+            self._closed = True
+            if self._queued:
+                log.info("messages dropped", extra={"messages": len(self._queued)})
+            self._queued.clear()
+            self._changed.notify_all()
+            return tuple(self._threads)
