@@ -213,6 +213,27 @@ class StorageContract:
         assert () == self._unit(rig, controller).volumes
         rig.hammer.stage_volume_removal(controller, volume_id)  # gone already: no failure
 
+    def test_one_boot_removes_a_volume_and_makes_another_of_its_drives(
+        self, rig: HammerRig
+    ) -> None:
+        controller, drives = self._make(rig)
+        rig.hammer.stage_volume(controller, name="old", raid_type="RAID1", drives=drives)
+        rig.hammer.power_cycle()
+        volume_id = self._unit(rig, controller).volumes[0].id
+        rig.hammer.stage_volume_removal(controller, volume_id)
+        rig.hammer.stage_volume(controller, name="os", raid_type="RAID1", drives=drives)
+        rig.hammer.power_cycle()
+
+        assert ["os"] == [item.name for item in self._unit(rig, controller).volumes]
+
+    def test_drives_of_a_volume_that_stays_are_invalid(self, rig: HammerRig) -> None:
+        controller, drives = self._make(rig)
+        rig.hammer.stage_volume(controller, name="old", raid_type="RAID1", drives=drives)
+        rig.hammer.power_cycle()
+
+        with pytest.raises(Invalid):
+            rig.hammer.stage_volume(controller, name="os", raid_type="RAID1", drives=drives)
+
     def test_unknown_drives_and_controllers_are_invalid(self, rig: HammerRig) -> None:
         controller, drives = self._make(rig)
 

@@ -195,7 +195,9 @@ class FakeHammer:
         for volume in (*self.volumes, *self.volumes_pending):
             if replace(volume, id="") == replace(wanted, id=""):
                 return
-        if not drives or any(item not in known or known[item].in_volume for item in drives):
+        kept = [it for it in self.volumes if it.id not in self.volumes_doomed]
+        used = {item for it in (*kept, *self.volumes_pending) for item in it.drives}
+        if not drives or any(item not in known or item in used for item in drives):
             raise Invalid("fake: cannot build a volume", why=", ".join(drives) or "no drives")
         self.volumes_pending.append(wanted)
 

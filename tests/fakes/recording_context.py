@@ -6,8 +6,22 @@ from dataclasses import dataclass, field
 
 from readystate.domain.errors import Stopped
 from readystate.domain.outcome import Json
-from readystate.ports.boot_services import BootServices
+from readystate.ports.boot_services import BootServices, BootWish
 from readystate.ports.hammer import BmcEndpoint, Hammers
+
+
+@dataclass(frozen=True)
+class RecordedWishes:
+    """Boot services that render at once."""
+
+    wishes: list[BootWish]
+
+    def want(self, wish: BootWish) -> int:
+        self.wishes.append(wish)
+        return len(self.wishes)
+
+    def is_rendered(self, generation: int) -> bool:
+        return generation == len(self.wishes)
 
 
 @dataclass
@@ -17,6 +31,9 @@ class RecordingContext:
     effects: int = 0
     stopped: threading.Event = field(default_factory=threading.Event)
     line_came: threading.Event = field(default_factory=threading.Event)
+    known: tuple[BmcEndpoint, ...] = ()
+    reached: Hammers | None = None
+    wishes: list[BootWish] = field(default_factory=list)
 
     def log(self, line: str) -> None:
         self.lines.append(line)
@@ -34,13 +51,15 @@ class RecordingContext:
             raise Stopped("the run was cancelled")
 
     def endpoints(self) -> tuple[BmcEndpoint, ...]:
-        return ()
+        return self.known
 
     def hammers(self) -> Hammers:
-        raise NotImplementedError("this context reaches no BMC")
+        if self.reached is None:
+            raise NotImplementedError("this context reaches no BMC")
+        return self.reached
 
     def boot(self) -> BootServices:
-        raise NotImplementedError("this context boots nothing")
+        return RecordedWishes(self.wishes)
 
     def remember(self, facts: Mapping[str, Json]) -> None:
         self.facts |= facts

@@ -173,7 +173,7 @@ class StorageAccess:
 
     def _drive_paths(self, unit: Resource, state: StorageState, wanted: Sequence[str]) -> list[str]:
         paths = {text(item, "Id"): link(item) for item in self._tree.resolve(unit.get("Drives"))}
-        used = {drive.id for drive in state.drives if drive.in_volume}
+        used = {drive.id for drive in state.drives if drive.in_volume} - self._freed(state)
         problems = [f"no drive {drive!r}" for drive in wanted if drive not in paths]
         problems += [f"drive {drive!r} is in a volume" for drive in wanted if drive in used]
         if problems or not wanted:
@@ -183,6 +183,14 @@ class StorageAccess:
                 hint=f"drives there: {', '.join(sorted(paths))}",
             )
         return [paths[drive] for drive in wanted]
+
+    def _freed(self, state: StorageState) -> set[str]:
+        """Drives of nothing but volumes that go at the next reset, by our own order."""
+        going, staying = set[str](), set[str]()
+        for volume in state.volumes:
+            is_going = self._is_ordered(state, ("", "", (volume.id,)))
+            (going if is_going else staying).update(volume.drives)
+        return going - staying
 
     def _read_back(
         self,

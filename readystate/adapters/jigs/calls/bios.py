@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from readystate.domain.errors import BadRequest, Busy, Invalid
+from readystate.adapters.jigs.calls.hardware_rule import rule_for
+from readystate.domain.errors import Busy
 from readystate.domain.outcome import (
     CheckOutcome,
     Errored,
@@ -12,7 +13,6 @@ from readystate.domain.outcome import (
     Staged,
     Succeeded,
 )
-from readystate.domain.profile import choose_rule
 from readystate.ports.hammer import BiosControl, BiosState
 from readystate.ports.jig import RunContext, Ticket
 
@@ -21,7 +21,7 @@ def configure_bios(ticket: Ticket, context: RunContext) -> Outcome:
     wanted = wanted_settings(ticket)
     bios = context.hammers().pick(BiosControl)
     state = bios.read_bios()
-    differing = _differing(wanted, state)
+    differing = differing_settings(wanted, state)
     if not differing:
         context.log("the BIOS is as wanted; nothing to stage")
         return Succeeded({"applied": wanted})
@@ -35,7 +35,7 @@ def configure_bios(ticket: Ticket, context: RunContext) -> Outcome:
 def check_bios(ticket: Ticket, context: RunContext) -> CheckOutcome:
     wanted = wanted_settings(ticket)
     state = context.hammers().pick(BiosControl).read_bios()
-    differing = _differing(wanted, state)
+    differing = differing_settings(wanted, state)
     if not differing:
         return Succeeded({"applied": wanted})
     if any(name in state.pending for name in differing):
@@ -47,18 +47,8 @@ def check_bios(ticket: Ticket, context: RunContext) -> CheckOutcome:
 
 def wanted_settings(ticket: Ticket) -> dict[str, Json]:
     """Of the one rule that matches this machine. Raises Invalid when none or several do."""
-    given = ticket.input
-    try:
-        rule = choose_rule(
-            given["profile"],
-            vendor=given["vendor"],
-            model=given["model"],
-            attribute="hardware/bios/profile",
-        )
-    except BadRequest as error:
-        raise Invalid(error.what, why=error.why, hint=error.hint) from error
-    return dict(rule["settings"])
+    return dict(rule_for(ticket, "hardware/bios/profile")["settings"])
 
 
-def _differing(wanted: Mapping[str, Json], state: BiosState) -> dict[str, Json]:
+def differing_settings(wanted: Mapping[str, Json], state: BiosState) -> dict[str, Json]:
     return {name: value for name, value in wanted.items() if state.current.get(name) != value}

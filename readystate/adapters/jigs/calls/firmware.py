@@ -3,11 +3,11 @@
 import re
 
 from readystate.domain.errors import Invalid
-from readystate.domain.outcome import CheckOutcome, NotDone, Outcome, Succeeded
+from readystate.domain.outcome import CheckOutcome, NotDone, Succeeded
 from readystate.ports.jig import RunContext, Ticket
 
 
-def check_baseline(ticket: Ticket, context: RunContext) -> Outcome:
+def check_baseline(ticket: Ticket, context: RunContext) -> Succeeded:
     """Invalid, because trying again will not raise a version: a person brings the firmware up."""
     found = {"bios": ticket.input["bios_version"], "bmc": ticket.input["bmc_version"]}
     old = [
@@ -28,10 +28,9 @@ def check_baseline(ticket: Ticket, context: RunContext) -> Outcome:
 
 def recheck_baseline(ticket: Ticket, context: RunContext) -> CheckOutcome:
     try:
-        outcome = check_baseline(ticket, context)
+        return check_baseline(ticket, context)
     except Invalid as error:
         return NotDone(str(error))
-    return outcome if isinstance(outcome, Succeeded) else NotDone("not compared")
 
 
 def version_key(version: str) -> tuple[tuple[int, int, str], ...]:

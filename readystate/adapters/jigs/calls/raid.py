@@ -3,10 +3,11 @@
 Volumes that are there and not wanted are removed only where their drives are needed; the first
 irreversible act is recorded before it is asked for."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
-from readystate.domain.errors import BadRequest, Busy, Invalid
+from readystate.adapters.jigs.calls.hardware_rule import rule_for
+from readystate.adapters.jigs.calls.volume_plan import VolumePlan, WantedVolume, plan_volumes
+from readystate.domain.errors import Busy, Invalid
 from readystate.domain.outcome import (
     CheckOutcome,
     Errored,
@@ -16,64 +17,36 @@ from readystate.domain.outcome import (
     Staged,
     Succeeded,
 )
-from readystate.domain.profile import choose_rule
-from readystate.ports.hammer import DriveState, StorageControl, StorageState, VolumeState
+from readystate.ports.hammer import DriveState, StorageControl, StorageState
 from readystate.ports.jig import RunContext, Ticket
-
-
-@dataclass(frozen=True)
-class WantedVolume:
-    name: str
-    level: str
-    drives: int  #: how many
-    media: str | None
-
-    @property
-    def output(self) -> dict[str, str]:
-        return {"name": self.name, "level": self.level}
-
-
-@dataclass(frozen=True)
-class _Creation:
-    controller: str
-    volume: WantedVolume
-    drives: tuple[str, ...]
 
 
 def configure_raid(ticket: Ticket, context: RunContext) -> Outcome:
     wanted = wanted_volumes(ticket)
     storage = context.hammers().pick(StorageControl)
     state = storage.read_storage()
-    missing = [item for item in wanted if not _is_there(item, state)]
-    if not missing:
+    if all(item.is_in(state) for item in wanted):
         context.log("all wanted volumes are there; nothing to stage")
-        return Succeeded({"volumes": [item.output for item in wanted]})
+        return _all_there(wanted)
     if any(item.pending for item in state):
+        # Nobody can tell whose they are. With the act recorded, `check` decides after the reset.
+        context.record_effect()
         context.log("the controller has volumes pending already; they come with the next reset")
         return Staged()
-    removals, creations = plan_volumes(wanted, missing, state)
+    plan = plan_volumes(wanted, state)
+    refuse_unconfirmed(ticket, plan, state)
     context.record_effect()
-    for controller, volume in removals:
-        context.log(f"removes volume {volume.name} ({volume.raid_type}) at the next reset")
-        storage.stage_volume_removal(controller, volume.id)
-    for item in creations:
-        context.log(f"creates {item.volume.name} ({item.volume.level}) from {item.drives}")
-        storage.stage_volume(
-            item.controller,
-            name=item.volume.name,
-            raid_type=item.volume.level,
-            drives=item.drives,
-        )
-    context.progress(f"stages {len(creations)} volumes")
+    _stage(plan, storage, context)
+    context.progress(f"stages {len(plan.creations)} volumes")
     return Staged()
 
 
 def check_raid(ticket: Ticket, context: RunContext) -> CheckOutcome:
     wanted = wanted_volumes(ticket)
     state = context.hammers().pick(StorageControl).read_storage()
-    missing = [item.name for item in wanted if not _is_there(item, state)]
+    missing = [item.name for item in wanted if not item.is_in(state)]
     if not missing:
-        return Succeeded({"volumes": [item.output for item in wanted]})
+        return _all_there(wanted)
     if any(item.pending for item in state):
         return Errored(Busy("the storage controller has not applied its pending volumes yet"))
     return NotDone(f"not there: {', '.join(missing)}")
@@ -81,93 +54,57 @@ def check_raid(ticket: Ticket, context: RunContext) -> CheckOutcome:
 
 def wanted_volumes(ticket: Ticket) -> list[WantedVolume]:
     """Of the one rule that matches this machine. Raises Invalid when none or several do."""
-    given = ticket.input
-    try:
-        rule = choose_rule(
-            given["profile"],
-            vendor=given["vendor"],
-            model=given["model"],
-            attribute="hardware/raid/profile",
+    volumes = rule_for(ticket, "hardware/raid/profile")["volumes"]
+    return [WantedVolume(it["name"], it["level"], it["drives"], it.get("media")) for it in volumes]
+
+
+def refuse_unconfirmed(ticket: Ticket, plan: VolumePlan, state: Sequence[StorageState]) -> None:
+    """Raises Invalid, with the drives, when `plan` would lose what nobody saw at the confirmation.
+
+    A drive in no volume counts as blank, as far as a BMC can tell, unless the inventory found
+    something on it."""
+    if ticket.wipe_any:
+        return
+    unseen = [
+        drive for drive in _lost(ticket, plan, state) if drive.serial not in ticket.confirmed_disks
+    ]
+    if unseen:
+        raise Invalid(
+            "what is on these drives would be lost, and nobody has confirmed that",
+            why=", ".join(f"{it.name} serial {it.serial or 'unknown'}" for it in unseen),
+            hint="confirm with --wipe-any, or change hardware/raid/profile for this node",
         )
-    except BadRequest as error:
-        raise Invalid(error.what, why=error.why, hint=error.hint) from error
-    return [_wanted(item) for item in rule["volumes"]]
 
 
-def _wanted(item: Json) -> WantedVolume:
-    return WantedVolume(item["name"], item["level"], item["drives"], item.get("media"))
+def _lost(ticket: Ticket, plan: VolumePlan, state: Sequence[StorageState]) -> Iterator[DriveState]:
+    """The drives of all volumes that go, and those taken that are known not to be blank."""
+    doomed = {(it.controller, drive) for it in plan.removals for drive in it.volume.drives}
+    taken = {(it.controller, drive) for it in plan.creations for drive in it.drives}
+    written = {it["serial"] for it in ticket.input["disks"] if it.get("blank") is False}
+    for unit in state:
+        for drive in unit.drives:
+            place = (unit.controller, drive.id)
+            if place in doomed or (place in taken and drive.serial in written):
+                yield drive
 
 
-def _is_there(wanted: WantedVolume, state: Sequence[StorageState]) -> bool:
-    return any(
-        volume.name == wanted.name
-        and volume.raid_type == wanted.level
-        and len(volume.drives) == wanted.drives
-        for controller in state
-        for volume in controller.volumes
-    )
+def _stage(plan: VolumePlan, storage: StorageControl, context: RunContext) -> None:
+    for doomed in plan.removals:
+        context.check_stopped()
+        volume = doomed.volume
+        context.log(f"removes volume {volume.name} ({volume.raid_type}) at the next reset")
+        storage.stage_volume_removal(doomed.controller, volume.id)
+    for item in plan.creations:
+        context.check_stopped()
+        context.log(f"creates {item.volume.name} ({item.volume.level}) from {item.drives}")
+        storage.stage_volume(
+            item.controller,
+            name=item.volume.name,
+            raid_type=item.volume.level,
+            drives=item.drives,
+        )
 
 
-def plan_volumes(
-    wanted: Sequence[WantedVolume],
-    missing: Sequence[WantedVolume],
-    state: Sequence[StorageState],
-) -> tuple[list[tuple[str, VolumeState]], list[_Creation]]:
-    """Which volumes to remove and which drives to use: drives in no volume first, then those of
-    volumes that nobody wants. Raises Invalid, listing the drives, when there are not enough."""
-    kept = {item.name for item in wanted if _is_there(item, state)}
-    removals: list[tuple[str, VolumeState]] = []
-    creations: list[_Creation] = []
-    used: set[str] = set()
-    for item in missing:
-        choice = _choose(item, state, used)
-        if choice is None:
-            doomed = [
-                (controller.controller, volume)
-                for controller in state
-                for volume in controller.volumes
-                if volume.name not in kept and (controller.controller, volume) not in removals
-            ]
-            removals += doomed
-            choice = _choose(item, state, used, {it.id for _, it in removals})
-        if choice is None:
-            raise Invalid(
-                f"not enough drives for volume {item.name}",
-                why=f"{item.drives} {item.media or 'equal'} drives wanted; there are "
-                + (", ".join(_drive_text(it) for c in state for it in c.drives) or "none"),
-                hint="change hardware/raid/profile for this node",
-            )
-        used.update(choice.drives)
-        creations.append(choice)
-    return removals, creations
-
-
-def _choose(
-    wanted: WantedVolume,
-    state: Sequence[StorageState],
-    used: set[str],
-    removed: frozenset[str] | set[str] = frozenset(),
-) -> _Creation | None:
-    """The first drives of one controller, one medium and one size that are enough."""
-    for controller in state:
-        freed = {
-            drive
-            for volume in controller.volumes
-            if volume.id in removed
-            for drive in volume.drives
-        }
-        groups: dict[tuple[str, int], list[str]] = {}
-        for drive in sorted(controller.drives, key=lambda it: it.name):
-            is_free = not drive.in_volume or drive.id in freed
-            if is_free and drive.id not in used and wanted.media in (None, drive.media):
-                groups.setdefault((drive.media, drive.size_bytes), []).append(drive.id)
-        for drives in groups.values():
-            if len(drives) >= wanted.drives:
-                chosen = tuple(drives[: wanted.drives])
-                return _Creation(controller.controller, wanted, chosen)
-    return None
-
-
-def _drive_text(drive: DriveState) -> str:
-    state = "in a volume" if drive.in_volume else "free"
-    return f"{drive.name} ({drive.media}, {drive.size_bytes} bytes, {state})"
+def _all_there(wanted: Sequence[WantedVolume]) -> Succeeded:
+    volumes: list[Json] = [item.output for item in wanted]
+    return Succeeded({"volumes": volumes})
