@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
@@ -187,7 +187,9 @@ def _wire(
             lambda tx: tx.claim_address(network, node_id, candidates), kind="address"
         )
 
-    trials = CredentialTrials(clock, lambda endpoint: _log_in(hammers, endpoint))
+    trials = CredentialTrials(
+        clock, lambda endpoint: _log_in(hammers, endpoint), _StoredWaits(store)
+    )
     call = shipped_calls(
         prove=trials.prove_endpoints, claim=claim, own_key=public_key_line(identity)
     )
@@ -243,6 +245,23 @@ def _jigs(annotations: Path, connections: NodeConnections, call: CallJig) -> Map
 def _log_in(hammers: BmcHammerRegistry, endpoint: BmcEndpoint) -> None:
     """The cheapest thing that a BMC does only for those whom it knows."""
     hammers.hammers((endpoint,)).pick(PowerControl).read_power()
+
+
+@dataclass(frozen=True)
+class _StoredWaits:
+    """The waits of credential trials, as documents of the store."""
+
+    store: SqlStore
+
+    def read(self, address: str) -> datetime | None:
+        found = self.store.read(lambda reader: reader.document("credential-wait", address))
+        return datetime.fromisoformat(found["next_at"]) if found else None
+
+    def put(self, address: str, at: datetime) -> None:
+        value = {"next_at": at.isoformat()}
+        self.store.write(
+            lambda tx: tx.put_document("credential-wait", address, value), kind="credential-wait"
+        )
 
 
 def _owner() -> str:

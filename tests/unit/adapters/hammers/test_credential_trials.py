@@ -1,6 +1,6 @@
 """Credential sets are tried one a minute, the proven one first, and nothing locks out."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,11 +13,20 @@ from readystate.ports.hammer import BmcEndpoint
 from readystate.ports.store import CredentialSet
 
 BMC = "127.0.1.7"
-BOTH = {"redfish": 443, "ipmi": 623}
+BOTH = ("redfish", "ipmi")
 SETS = tuple(
     CredentialSet(name, DeploymentId(1), name, Secret(f"pw-{name}"), position)
     for position, name in enumerate(("site", "vendor", "old"))
 )
+
+
+def endpoints(*protocols: str) -> list[BmcEndpoint]:
+    """As the engine gives them: each protocol with each set."""
+    return [
+        BmcEndpoint(BMC, protocol, item.username, item.password, credential=item.name)
+        for protocol in protocols
+        for item in SETS
+    ]
 
 
 @dataclass
@@ -28,9 +37,19 @@ class Bench:
     silent: set[str] = field(default_factory=set)
     at: datetime = datetime(2026, 1, 1, 12, tzinfo=UTC)
     tried: list[tuple[str, str]] = field(default_factory=list)
+    waits: dict[str, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.trials = CredentialTrials(self, self.log_in)
+        self.restart()
+
+    def restart(self) -> None:
+        self.trials = CredentialTrials(self, self.log_in, self)
+
+    def read(self, address: str) -> datetime | None:
+        return self.waits.get(address)
+
+    def put(self, address: str, at: datetime) -> None:
+        self.waits[address] = at
 
     def now(self) -> datetime:
         return self.at
@@ -42,8 +61,8 @@ class Bench:
         if self.accepted.get(endpoint.protocol) != endpoint.username:
             raise Refused("no", why="wrong password")
 
-    def prove(self, protocols: dict[str, int | None] | None = None) -> list[tuple[str, str]]:
-        found = self.trials.prove(BMC, protocols or dict(BOTH), SETS)
+    def prove(self, *protocols: str) -> list[tuple[str, str]]:
+        found = self.trials.prove_endpoints(endpoints(*protocols or BOTH))
         return [(item.protocol, item.credential) for item in found]
 
     def wait(self, seconds: float = 60) -> None:
@@ -54,13 +73,6 @@ def test_the_first_set_that_works_proves_every_protocol() -> None:
     bench = Bench({"redfish": "site", "ipmi": "site"})
 
     assert [("redfish", "site"), ("ipmi", "site")] == bench.prove()
-
-
-def test_a_proven_endpoint_can_be_used() -> None:
-    found = Bench({"redfish": "site"}).trials.prove(BMC, {"redfish": 8443}, SETS)
-
-    site = Secret("pw-site")
-    assert (BmcEndpoint(BMC, "redfish", "site", site, port=8443, credential="site"),) == found
 
 
 def test_after_a_refusal_nothing_touches_the_bmc_for_a_minute() -> None:
@@ -78,10 +90,10 @@ def test_after_a_refusal_nothing_touches_the_bmc_for_a_minute() -> None:
 def test_a_minute_later_the_next_set_is_tried() -> None:
     bench = Bench({"redfish": "vendor"})
     with pytest.raises(Busy):
-        bench.prove({"redfish": None})
+        bench.prove("redfish")
     bench.wait()
 
-    assert [("redfish", "vendor")] == bench.prove({"redfish": None})
+    assert [("redfish", "vendor")] == bench.prove("redfish")
     assert [("redfish", "site"), ("redfish", "vendor")] == bench.tried
 
 
@@ -90,23 +102,23 @@ def test_when_all_sets_are_refused_a_person_is_asked() -> None:
     raised: list[type[WorkError]] = []
     for _ in SETS:
         with pytest.raises((Busy, Refused)) as caught:
-            bench.prove({"redfish": None})
+            bench.prove("redfish")
         raised.append(caught.type)
         bench.wait()
     assert [Busy, Busy, Refused] == raised
 
     bench.accepted["redfish"] = "site"  # the person corrects it: a new round begins
-    assert [("redfish", "site")] == bench.prove({"redfish": None})
+    assert [("redfish", "site")] == bench.prove("redfish")
 
 
 def test_the_proven_set_comes_first_next_time() -> None:
     bench = Bench({"redfish": "vendor"})
     with pytest.raises(Busy):
-        bench.prove({"redfish": None})
+        bench.prove("redfish")
     bench.wait()
-    bench.prove({"redfish": None})
+    bench.prove("redfish")
     bench.tried.clear()
-    bench.prove({"redfish": None})
+    bench.prove("redfish")
 
     assert [("redfish", "vendor")] == bench.tried
 
@@ -119,49 +131,86 @@ def test_one_protocol_is_enough() -> None:
     assert [("redfish", "site"), ("ipmi", "vendor")] == bench.prove()
 
 
+def test_every_protocol_gets_its_turn_before_a_person_is_asked() -> None:
+    bench = Bench()
+    raised: list[type[WorkError]] = []
+    for _ in range(6):
+        with pytest.raises((Busy, Refused)) as caught:
+            bench.prove()
+        raised.append(caught.type)
+        bench.wait()
+
+    assert [("redfish", "site"), ("ipmi", "site"), ("redfish", "vendor")] == bench.tried[:3]
+    assert 6 == len(set(bench.tried))
+    assert [Busy] * 5 + [Refused] == raised
+
+
+def test_what_is_silent_may_still_let_us_in() -> None:
+    bench = Bench({"ipmi": "site"}, silent={"ipmi"})
+    for _ in SETS:
+        with pytest.raises(WorkError):
+            bench.prove()
+        bench.wait()
+    with pytest.raises(Unreachable):
+        bench.prove()
+    assert [("redfish", item.name) for item in SETS] == bench.tried
+
+    bench.silent.clear()
+    assert [("ipmi", "site")] == bench.prove()
+
+
+def test_a_set_that_was_corrected_is_tried_though_the_old_one_was_refused() -> None:
+    bench = Bench(silent={"ipmi"})
+    for _ in SETS:
+        with pytest.raises(WorkError):
+            bench.prove()
+        bench.wait()
+    bench.accepted["redfish"] = "site"
+    corrected = replace(endpoints("redfish")[0], password=Secret("right"))
+
+    found = bench.trials.prove_endpoints([corrected, *endpoints(*BOTH)[1:]])
+    assert (corrected,) == found
+
+
 def test_silence_is_no_refusal() -> None:
     bench = Bench(silent={"redfish", "ipmi"})
 
     with pytest.raises(Unreachable):
         bench.prove()
-    assert bench.trials.next_at(BMC) is None
+    assert {} == bench.waits
+
+
+def test_a_restart_does_not_shorten_the_wait() -> None:
+    bench = Bench({"redfish": "vendor"})
+    with pytest.raises(Busy):
+        bench.prove("redfish")
+    bench.restart()
+
+    with pytest.raises(Busy, match="quick trials lock accounts"):
+        bench.prove("redfish")
+    assert [("redfish", "site")] == bench.tried
 
 
 def test_a_changed_password_starts_over_without_a_second_try() -> None:
     bench = Bench({"redfish": "site"})
-    bench.prove({"redfish": None})
+    bench.prove("redfish")
     bench.accepted["redfish"] = "old"
     bench.tried.clear()
 
     with pytest.raises(Busy, match="1 of 3"):
-        bench.prove({"redfish": None})
+        bench.prove("redfish")
     with pytest.raises(Busy):
-        bench.prove({"redfish": None})
+        bench.prove("redfish")
     assert [("redfish", "site")] == bench.tried
 
 
-def test_endpoints_of_the_engine_can_be_proven_as_they_are() -> None:
+def test_what_let_us_in_is_given_back_as_it_came() -> None:
     bench = Bench({"ipmi": "site"}, silent={"redfish"})
-    endpoints = [
-        BmcEndpoint(BMC, protocol, item.username, item.password, credential=item.name)
-        for protocol in BOTH
-        for item in SETS
-    ]
+    asked = endpoints(*BOTH)
 
-    assert endpoints[3:4] == list(bench.trials.prove_endpoints(endpoints))
+    assert (asked[3],) == bench.trials.prove_endpoints(asked)
 
 
-def test_no_sets_and_no_protocols_are_refused() -> None:
-    with pytest.raises(Refused, match="no credential sets"):
-        Bench().trials.prove(BMC, BOTH, ())
+def test_no_protocols_are_refused() -> None:
     with pytest.raises(Refused, match="no protocol"):
-        Bench().trials.prove(BMC, {}, SETS)
-
-
-def test_forgetting_a_bmc_ends_its_wait() -> None:
-    bench = Bench()
-    with pytest.raises(Busy):
-        bench.prove()
-    bench.trials.forget(BMC)
-
-    assert bench.trials.next_at(BMC) is None
+        Bench().trials.prove_endpoints(())
