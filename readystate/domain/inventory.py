@@ -1,6 +1,7 @@
 """Facts about a node's hardware, normalised: bytes, MHz, canonical MACs, aware UTC instants."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 
 @dataclass(frozen=True)
@@ -41,3 +42,14 @@ class Inventory:
     bmc_address: str | None = None
     nics: tuple[NicFacts, ...] = ()
     disks: tuple[DiskFacts, ...] = ()
+
+
+def same_uuid(one: str, other: str) -> bool:
+    """Whether both texts name one machine. SMBIOS since 2.6 writes the first three fields little
+    endian (DSP0134 section 7.2.1); tools and BMCs differ in whether they turn them to RFC 4122's
+    order."""
+    try:
+        first, second = UUID(one), UUID(other)
+    except ValueError:
+        return one.strip().casefold() == other.strip().casefold()
+    return second.bytes in (first.bytes, first.bytes_le)

@@ -1,15 +1,16 @@
 """What a running jig may reach: bound to one message, refuses when the message is outdated."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from readystate.domain.answers import record_effect
-from readystate.domain.errors import Stopped
+from readystate.domain.errors import Stopped, Unsupported
 from readystate.domain.graph import Graph
 from readystate.domain.ids import NodeId, NodeRoleId, RunId
+from readystate.domain.inventory import same_uuid
 from readystate.domain.node import BmcAccess, Node
 from readystate.domain.outcome import Json
 from readystate.domain.role import Epoch
@@ -19,7 +20,7 @@ from readystate.engine.propagation import Propagation
 from readystate.ports.boot_services import BootServices
 from readystate.ports.clock import Clock
 from readystate.ports.dispatch import Message, WorkKind
-from readystate.ports.hammer import BmcEndpoint, HammerRegistry, Hammers
+from readystate.ports.hammer import BmcEndpoint, CapabilityT, HammerRegistry, Hammers
 from readystate.ports.run_log import RunLog
 from readystate.ports.store import CredentialSet, Extent, Reader, Store, Transaction, UnitKind
 
@@ -96,7 +97,8 @@ class EngineRunContext:
 
         def note(graph: Graph) -> Iterable[NodeRoleId]:
             self._current_run(graph)
-            return remember_facts(graph, node_id, facts, now)
+            whole = with_unproven(graph.nodes[node_id], facts)
+            return remember_facts(graph, node_id, whole, now)
 
         def extent(tx: Transaction) -> Extent:
             return extent_of_facts(tx.node(node_id), facts)
@@ -123,7 +125,12 @@ class EngineRunContext:
 
     def hammers(self) -> Hammers:
         if self._hammers is None:
-            self._hammers = self._around.hammers.hammers(self.endpoints())
+            endpoints = self.endpoints()
+            accesses = self._node.bmc if self._node is not None else ()
+            given = {(it.protocol, it.address, it.credential) for it in accesses}
+            proven = [it for it in endpoints if (it.protocol, it.address, it.credential) in given]
+            registry = self._around.hammers
+            self._hammers = ProvenFirst(registry.hammers(proven), registry.hammers(endpoints))
         return self._hammers
 
     def boot(self) -> BootServices:
@@ -178,6 +185,24 @@ class EngineRunContext:
         return NodeId(self._message.unit.id)
 
 
+@dataclass(frozen=True)
+class ProvenFirst:
+    """The `Hammers` port. A set that is not proven is used only for what the proven ones cannot do:
+    every refusal brings a BMC nearer to locking the account."""
+
+    proven: Hammers
+    every: Hammers
+
+    def pick(self, capability: type[CapabilityT]) -> CapabilityT:
+        try:
+            return self.proven.pick(capability)
+        except Unsupported:
+            return self.every.pick(capability)
+
+    def used(self) -> Sequence[str]:
+        return tuple(dict.fromkeys((*self.proven.used(), *self.every.used())))
+
+
 def _endpoint(node: Node, access: BmcAccess, credential: CredentialSet) -> BmcEndpoint:
     return BmcEndpoint(
         address=access.address,
@@ -189,6 +214,16 @@ def _endpoint(node: Node, access: BmcAccess, credential: CredentialSet) -> BmcEn
         model=node.model,
         credential=credential.name,
     )
+
+
+def with_unproven(node: Node, facts: Mapping[str, Json]) -> Mapping[str, Json]:
+    """`facts` of a jig, whose `bmc` names what it has proven. A protocol that gave no answer this
+    time is not lost by that: it is to be proven anew."""
+    if "bmc" not in facts:
+        return facts
+    every = {(it.protocol, it.address): asdict(replace(it, credential=None)) for it in node.bmc}
+    every |= {(it["protocol"], it["address"]): it for it in facts["bmc"]}
+    return {**facts, "bmc": list(every.values())}
 
 
 def remember_facts(
@@ -205,6 +240,8 @@ def remember_facts(
         changes["macs"] = tuple(facts["macs"])
     if "bmc" in facts:
         changes["bmc"] = tuple(BmcAccess(**item) for item in facts["bmc"])
+    if node.uuid is not None and same_uuid(node.uuid, changes.get("uuid", "")):
+        changes["uuid"] = node.uuid  # confirmations are bound to this spelling
     if changes:
         node = replace(node, **changes)
         graph.put_node(node)
@@ -225,7 +262,9 @@ def _epochs_proven(node: Node, facts: Mapping[str, Json]) -> frozenset[Epoch]:
         moved.add(Epoch.REBOOT)
     for name in ("uuid", "serial"):
         known, seen = getattr(node, name), facts.get(name)
-        if known is not None and seen is not None and seen != known:
+        if not known or not seen or seen == known:
+            continue
+        if name != "uuid" or not same_uuid(seen, known):
             moved.add(Epoch.HARDWARE_CHANGE)
     return frozenset(moved)
 

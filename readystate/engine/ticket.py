@@ -50,6 +50,7 @@ def node_view(node: Node) -> NodeView:
         id=node.id,
         name=node.name,
         uuid=node.uuid,
+        serial=node.serial,
         macs=node.macs,
         admin_address=node.admin_address,
         ssh_port=node.ssh_port,

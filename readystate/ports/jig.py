@@ -19,6 +19,7 @@ class NodeView:
     id: NodeId
     name: str
     uuid: str | None
+    serial: str | None
     macs: tuple[str, ...]
     admin_address: str | None  #: where ssh answers, without prefix length
     ssh_port: int
@@ -74,9 +75,9 @@ class RunContext(Protocol):
 
     def remember(self, facts: Mapping[str, Json]) -> None:
         """Store identity facts of the node: `uuid`, `serial`, `macs`, `admin_address`, `ssh_port`,
-        `ssh_host_key`, `bmc` (proven protocols with credential names), `vendor`, `model`,
-        `boot_id`. A changed `boot_id` moves the reboot epoch, a changed uuid or serial the
-        hardware-change epoch."""
+        `ssh_host_key`, `bmc` (proven protocols with credential names; the others are kept),
+        `vendor`, `model`, `boot_id`. A changed `boot_id` moves the reboot epoch, a changed uuid or
+        serial the hardware-change epoch."""
         ...
 
 

@@ -101,8 +101,8 @@ def jig(tmp_path: Path, scripts: Path) -> Iterator[ScriptJig]:
 
 def node_view(address: str, port: int) -> NodeView:
     return NodeView(
-        id=NodeId(7), name="node-7", uuid=None, macs=(MAC,), admin_address=address, ssh_port=port,
-        ssh_host_key=None,
+        id=NodeId(7), name="node-7", uuid=None, serial=None, macs=(MAC,), admin_address=address,
+        ssh_port=port, ssh_host_key=None,
     )  # fmt: skip
 
 

@@ -41,15 +41,15 @@ def _take(wake: Mapping[str, Json], context: RunContext) -> Succeeded:
         what = "; ".join(f"{'.'.join(map(str, it['loc']))}: {it['msg']}" for it in error.errors())
         raise Failed("the live image posted an inventory that cannot be read", why=what) from error
     context.log(f"{inventory.manufacturer} {inventory.model}, {inventory.cpu_cores} cores")
-    context.remember(
-        {
-            "uuid": inventory.uuid,
-            "serial": inventory.serial,
-            "vendor": inventory.manufacturer,
-            "model": inventory.model,
-            "macs": [nic.mac for nic in inventory.nics],
-        }
-    )
+    facts = {
+        "uuid": inventory.uuid,
+        "serial": inventory.serial,
+        "vendor": inventory.manufacturer,
+        "model": inventory.model,
+        "macs": [nic.mac for nic in inventory.nics],
+    }
+    # What the machine does not tell is not known to be otherwise than the BMC told.
+    context.remember({name: value for name, value in facts.items() if value})
     return Succeeded(
         {
             "hardware/vendor": inventory.manufacturer,

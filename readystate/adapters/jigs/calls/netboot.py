@@ -1,9 +1,11 @@
-"""Send a node into the boot that its plan wants: what inventory and installation share."""
+"""Send a node into the boot that its plan wants, and end what goes on there: what inventory and
+installation share."""
 
-from readystate.domain.power import BootDevice
-from readystate.ports.boot_services import BootWish
+from readystate.domain.errors import Failed
+from readystate.domain.power import BootDevice, PowerState
+from readystate.ports.boot_services import BootKind, BootWish
 from readystate.ports.hammer import BootControl, PowerControl
-from readystate.ports.jig import RunContext
+from readystate.ports.jig import RunContext, Ticket
 
 
 def send_into(context: RunContext, wish: BootWish, *, counts_as_effect: bool) -> None:
@@ -20,3 +22,22 @@ def send_into(context: RunContext, wish: BootWish, *, counts_as_effect: bool) ->
         context.record_effect()
     context.check_stopped()
     power.power_cycle()
+
+
+def stop_boot(ticket: Ticket, context: RunContext) -> None:
+    """End the live image or the installer: from now on the node boots its disk, and it is off.
+
+    Raises what the BMC says when it cannot be switched off: the installer may write until then, so
+    nobody else may have the node. One that has called back to the end is left alone."""
+    if ticket.wake is not None:
+        return
+    context.boot().want(BootWish(BootKind.LOCAL))
+    power = context.hammers().pick(PowerControl)
+    power.power_off()
+    if power.read_power() is not PowerState.OFF:
+        raise Failed(
+            "the machine is still on, and may still be doing what it was sent for",
+            why="its BMC took the order to switch it off",
+            hint="switch it off by hand",
+        )
+    context.log("the machine is off; its next boot is from its disk")

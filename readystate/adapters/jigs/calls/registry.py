@@ -6,6 +6,7 @@ from readystate.adapters.jigs.calls.bmc import BmcManaged, Prove
 from readystate.adapters.jigs.calls.firmware import check_baseline, recheck_baseline
 from readystate.adapters.jigs.calls.install import OsInstalled, check_installed
 from readystate.adapters.jigs.calls.inventory import check_inventory, take_inventory
+from readystate.adapters.jigs.calls.netboot import stop_boot
 from readystate.adapters.jigs.calls.raid import check_raid, configure_raid
 from readystate.adapters.jigs.calls.site import (
     AddressAdmin,
@@ -38,4 +39,5 @@ def shipped_calls(*, prove: Prove, claim: Claim, own_key: str) -> CallJig:
             "address_allocate": address.check,
             "service_declared": check_service,
         },
+        stops={"inventory_take": stop_boot, "os_install": stop_boot},
     )
