@@ -50,6 +50,7 @@ from readystate.engine.annealer import Annealer, Limits
 from readystate.engine.boot_desk import BootDesk
 from readystate.engine.executor import Executor
 from readystate.engine.queries import Progress
+from readystate.engine.reconciler import Reconciler
 from readystate.engine.run_context import Surroundings
 from readystate.engine.scans import Scans
 from readystate.log import set_up_logging
@@ -121,12 +122,14 @@ class Application:
     hammers: BmcHammerRegistry
     services: Services
     first_token: Secret | None  #: only on the very first start; shown once
+    reconciler: Reconciler
     _thread: AnnealerThread
     _exits: ExitStack
 
     def start(self) -> None:
         """Begin to anneal."""
         self._thread.start()
+        self.reconciler.start()
 
     def stop(self, *, grace_s: float = STOP_GRACE_S) -> None:
         """Start nothing new, let runs finish for a while, record what they say, close everything.
@@ -136,6 +139,7 @@ class Application:
             self.annealer.limits = replace(self.annealer.limits, workers=0)
             self.dispatcher.close(grace_s=grace_s)
             self._thread.stop()
+            self.reconciler.stop()
             if was_annealing:
                 self.annealer.turn()  # the last answers
 
@@ -229,6 +233,7 @@ def _wire(
         hammers=hammers,
         services=services,
         first_token=first_token,
+        reconciler=Reconciler(store, clock),
         _thread=thread,
         _exits=exits.pop_all(),
     )

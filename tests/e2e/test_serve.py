@@ -148,10 +148,12 @@ def test_annealer_that_has_not_started_is_not_ready(tmp_path: Path) -> None:
         before = application.services.is_annealing()
         application.start()
         after = application.services.is_annealing()
+        threads = {thread.name for thread in threading.enumerate()}
     finally:
         application.stop()
 
     assert (False, True) == (before, after)
+    assert {"annealer", "reconciler"} <= threads
     assert not application.services.is_annealing()
 
 
