@@ -53,6 +53,20 @@ def read_input(graph: Graph, node_role: NodeRole) -> Input:
     return Input(f"{wants}.{epochs}", verdict, missing, values, is_known)
 
 
+def known_part(graph: Graph, node_role: NodeRole) -> str:
+    """What is known already of an input that may not be complete: layered attributes, and what
+    settled work has put out. For a plan's digest; never compared with an input digest."""
+    role = graph.role_of(node_role)
+    book = graph.books[node_role.deployment_id]
+    wants = [*role.wants, *(Want(name, source=book.output_source(name)) for name, _ in role.when)]
+    known = [
+        [want.attribute, _canonical(want_value(graph, node_role, want))]
+        for want in wants
+        if want.source is None or all(item.is_settled for item in sources(graph, node_role, want))
+    ]
+    return hashlib.sha256(_encode([role.version, known]).encode()).hexdigest()[:24]
+
+
 def _mark_of(value: object) -> dict[str, str]:
     """A secret may stand anywhere inside a value. Never the secret itself: digests are shown."""
     if isinstance(value, Secret) and value.mark:

@@ -3,7 +3,7 @@ digest and refuses when what the plan rests on has moved."""
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 
@@ -23,7 +23,7 @@ from readystate.domain.deployment import (
     Unbind,
     UseCatalog,
 )
-from readystate.domain.digest import read_input
+from readystate.domain.digest import known_part, read_input
 from readystate.domain.errors import Conflict
 from readystate.domain.events import Event
 from readystate.domain.graph import Edge, Graph
@@ -32,7 +32,7 @@ from readystate.domain.node_role import NodeRole
 from readystate.domain.plan import Plan
 from readystate.engine.draft import Draft, draft_proposal
 from readystate.engine.forecast import forecast
-from readystate.engine.plan_report import report_plan
+from readystate.engine.plan_report import report_plan, shown_within
 from readystate.engine.propagation import Propagation, look_at_all
 from readystate.engine.scope import deployments_inside
 from readystate.ports.store import Reader, Transaction, Unit, UnitKind
@@ -50,22 +50,25 @@ class _Cone:
     units: frozenset[Unit]
     deployments: tuple[Deployment, ...]
     catalogs: Mapping[DeploymentId, Catalog]
-    rests_on: frozenset[NodeRoleId]  #: whose settledness and input the plan's digest covers
+    rests_on: frozenset[NodeRoleId]  #: what the plan's digest covers of what is there
 
 
 def plan_proposal(reader: Reader, proposal: Proposal, catalog_of: CatalogOf, now: datetime) -> Plan:
     """Everything the proposal would do. Raises Conflict where it cannot be committed at all."""
     cone = _cone_of(reader, proposal, catalog_of)
-    digest = _digest(reader, proposal, cone)
 
-    def drafted() -> Draft:
-        graph = reader.load(cone.units)
+    def drafted(graph: Graph) -> Draft:
         return draft_proposal(graph, proposal, cone.catalogs, cone.deployments, now, proposal.by)
 
-    shown = drafted()
-    calm = forecast(drafted().graph, now, calm=True)
-    stormy = forecast(drafted().graph, now, calm=False)
-    return report_plan(shown, calm, stormy, cone.deployments, digest)
+    graph = reader.load(cone.units)
+    facts = _facts(graph, cone.rests_on)
+    shown = drafted(graph)
+    calm = forecast(drafted(reader.load(cone.units)).graph, now, calm=True)
+    stormy = forecast(drafted(reader.load(cone.units)).graph, now, calm=False)
+    covered = cone.rests_on | set(shown.created)
+    plan = report_plan(shown, calm, stormy, cone.deployments)
+    told = shown_within(plan, shown.graph, cone.deployments, covered)
+    return replace(plan, digest=_digest(proposal, cone, shown, facts, told))
 
 
 def commit_proposal(
@@ -283,24 +286,55 @@ def _add_scope(
                 _add_scope(reader, proposal, AttachProfiles(place, place_id, ()), nodes, vertices)
 
 
-def _digest(reader: Reader, proposal: Proposal, cone: _Cone) -> str:
-    """Over intent, and inside the cone: settledness, input digests and running runs. Not attempts,
-    leases, times, or other nodes."""
-    graph = reader.load(cone.units)
-    facts = [
+# -- the digest ------------------------------------------------------------------------------------
+
+
+def _digest(
+    proposal: Proposal,
+    cone: _Cone,
+    shown: Draft,
+    facts: Sequence[object],
+    told: Mapping[str, object],
+) -> str:
+    """Over intent; over what it rests on inside the cone; and over what was shown of the cone: new
+    work with what is known of its input, runs, destructive steps with their disks, reboots. Not
+    attempts, leases, times, or other nodes."""
+    graph = shown.graph
+    created = sorted(
+        [item.role, item.node_id or 0, item.deployment_id, known_part(graph, item)]
+        for item in (graph.node_roles[it] for it in shown.created)
+    )
+    places = {proposal.deployment_id} | {
+        graph.node_roles[item].deployment_id
+        for item in (*cone.rests_on, *shown.created)
+        if item in graph.node_roles
+    }
+    versions = sorted(
+        [item.id, item.catalog_version] for item in cone.deployments if item.id in places
+    )
+    intent = sorted(
+        json.dumps([type(change).__name__, asdict(change)], sort_keys=True, default=str)
+        for change in proposal.changes
+    )
+    canonical = json.dumps(
+        [intent, proposal.wipe_any, versions, facts, created, told],
+        separators=(",", ":"),
+        sort_keys=True,
+    )
+    return hashlib.sha256(canonical.encode()).hexdigest()[:24]
+
+
+def _facts(graph: Graph, rests_on: Collection[NodeRoleId]) -> list[list[object]]:
+    """Of what is there before the change: settledness, input and running run."""
+    return [
         [
             item,
             node_role.is_settled,
             node_role.is_committed,
             read_input(graph, node_role).digest if node_role.unmet == 0 else None,
+            known_part(graph, node_role),
             node_role.run_id,
         ]
-        for item in sorted(cone.rests_on)
+        for item in sorted(rests_on)
         if (node_role := graph.node_roles.get(item)) is not None
     ]
-    intent = sorted(
-        json.dumps([type(change).__name__, asdict(change)], sort_keys=True, default=str)
-        for change in proposal.changes
-    )
-    canonical = json.dumps([intent, proposal.wipe_any, facts], separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:24]

@@ -19,7 +19,7 @@ from readystate.domain.deployment import (
     SetAttribute,
     Unbind,
 )
-from readystate.domain.digest import sources
+from readystate.domain.digest import layered_verdict, sources
 from readystate.domain.errors import Conflict
 from readystate.domain.graph import Edge, EdgeKind, Graph
 from readystate.domain.ids import DeploymentId, NodeRoleId
@@ -39,6 +39,7 @@ class Draft:
     removed: dict[NodeRoleId, NodeRole] = field(default_factory=dict)
     recalled: list[NodeRoleId] = field(default_factory=list)
     confirmed: list[NodeRoleId] = field(default_factory=list)
+    asked: set[NodeRoleId] = field(default_factory=set)  #: confirmed by name in the proposal
 
 
 def seen_disks(graph: Graph, node_role: NodeRole) -> tuple[str, ...]:
@@ -152,12 +153,14 @@ def _confirm(draft: Draft, item: NodeRoleId, give: Confirmation) -> None:
         raise Conflict(f"{node_role.role} is not destructive", why="there is nothing to confirm")
     give_confirmation(graph, item, give)
     draft.confirmed.append(item)
+    draft.asked.add(item)
 
 
 def _confirm_if_destructive(draft: Draft, item: NodeRoleId, give: Confirmation) -> None:
+    """Not what attributes switch off: the plan does not name it, and who switches it on asks."""
     graph = draft.graph
     node_role = graph.node_roles[item]
-    if graph.may_destroy(node_role):
+    if graph.may_destroy(node_role) and layered_verdict(graph, node_role):
         seen = replace(give, disks=seen_disks(graph, node_role))
         changed = replace(node_role, confirmation=seen)
         if item < 0:

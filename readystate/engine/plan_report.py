@@ -1,6 +1,7 @@
 """Put what two forecasts counted into the words of a plan."""
 
 from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 from readystate.domain.deployment import Deployment
 from readystate.domain.digest import read_input
@@ -17,8 +18,8 @@ def report_plan(
     calm: Forecast,
     stormy: Forecast,
     deployments: Collection[Deployment],
-    digest: str,
 ) -> Plan:
+    """All but the digest."""
     namer = _Namer(draft.graph, {item.id: item.name for item in deployments})
     runs = tuple(
         PlannedRun(
@@ -52,9 +53,39 @@ def report_plan(
         ),
         waits_for_person=namer.places(calm.left),
         reboots=reboots,
-        digest=digest,
+        digest="",
         is_exact=calm.known and stormy.known,
     )
+
+
+def shown_within(
+    plan: Plan,
+    graph: Graph,
+    deployments: Collection[Deployment],
+    covered: AbstractSet[NodeRoleId],
+) -> dict[str, object]:
+    """The part of a plan that its digest answers for: what it tells of these node-roles, and of
+    nodes that bear no others. The rest may go on while a person reads."""
+    namer = _Namer(graph, {item.id: item.name for item in deployments})
+    inside = {namer.place(item) for item in covered if item in graph.node_roles}
+    nodes = {
+        graph.nodes[node_id].name
+        for node_id, items in graph.on_node.items()
+        if items and covered >= set(items)
+    }
+    return {
+        "runs": [
+            [str(item.place), item.certainty, item.count]
+            for item in plan.runs
+            if item.place in inside
+        ],
+        "destructive": [
+            [str(item.place), item.is_confirmed, list(item.disks), item.wipe_any]
+            for item in plan.destructive
+            if item.place in inside
+        ],
+        "reboots": {name: list(span) for name, span in plan.reboots.items() if name in nodes},
+    }
 
 
 def is_drifted(graph: Graph, item: NodeRoleId) -> bool:
@@ -72,9 +103,12 @@ def is_drifted(graph: Graph, item: NodeRoleId) -> bool:
 def _destructive(
     draft: Draft, calm: Forecast, stormy: Forecast, namer: "_Namer"
 ) -> tuple[DestructiveStep, ...]:
+    """Those that run, may run, or run once a person has seen to what they wait for; not those that
+    `when` will skip, unless the proposal names them."""
     graph = draft.graph
     steps = []
-    for item in sorted({*calm.runs, *stormy.runs, *draft.confirmed}, key=namer.sort_key):
+    waiting = {*calm.left, *stormy.left}.intersection(draft.confirmed)
+    for item in sorted({*calm.runs, *stormy.runs, *waiting, *draft.asked}, key=namer.sort_key):
         node_role = graph.node_roles[item]
         if not graph.may_destroy(node_role):
             continue

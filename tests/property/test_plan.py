@@ -124,20 +124,78 @@ def _runs_by_place(world: World) -> Counter[str]:
     return Counter({places[item]: count for item, count in world.tally.runs.items()})
 
 
-@FEW
-@given(worlds_at_rest(), st.integers(0, 2))
-def test_a_stale_digest_is_refused(world: World, value: int) -> None:
-    try:
-        change = SetAttribute(AttributeScope.NODE, int(world.nodes[0]), "set/a", value)
-        plan = world.plan([change])
-        bound = [it for it in world.node_roles() if it.node_id == world.nodes[0]]
-        assume(bound and bound[0].is_settled)
-        world.crash(world.nodes[0])
-        moved = world.plan([change]).digest != plan.digest
-        if moved:
+@st.composite
+def wanted_binds(draw: st.DrawFn, world: World) -> list[Change]:
+    """Binds on the first node; together they create at least one node-role that wants `set/a`."""
+    names = sorted(name for name in world.catalog.roles if name != "settings")
+    chosen = draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
+    return _binds(world, chosen, world.nodes[:1])
+
+
+def _places_that_want(world: World, plan: Plan, attribute: str) -> set[str]:
+    """What the plan adds on the first node and wants the attribute, by its annotation alone."""
+    first = world.read(lambda reader: reader.node(world.nodes[0])).name
+    return {
+        str(place)
+        for place in plan.added
+        if place.node == first
+        and any(it.attribute == attribute for it in world.catalog.role(place.role).wants)
+    }
+
+
+def test_a_plan_that_new_work_would_run_with_other_wants_is_refused() -> None:
+    """The oracle is the annotation: what is new on the node and wants the attribute."""
+    compared = Counter[bool]()
+
+    @FEW
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        world = data.draw(worlds_at_rest())
+        try:
+            changes = data.draw(wanted_binds(world))
+            try:
+                plan = world.plan(changes)
+            except (Conflict, InvalidTransition):
+                return
+            concerned = bool(_places_that_want(world, plan, "set/a"))
+            compared[concerned] += 1
+            if not concerned:
+                return
+            world.commit([SetAttribute(AttributeScope.NODE, int(world.nodes[0]), "set/a", 77)])
             with pytest.raises(Conflict, match="the plan has moved"):
-                world.commit([change], digest=plan.digest)
-        else:
-            world.commit([change], digest=plan.digest)
-    finally:
-        world.close()
+                world.commit(changes, digest=plan.digest)
+        finally:
+            world.close()
+
+    check()
+    assert compared[True] * 10 >= compared.total(), f"hardly anything was compared: {compared}"
+
+
+def test_the_order_of_the_changes_does_not_matter() -> None:
+    """A proposal is a set of changes: same plan, same digest."""
+    compared = Counter[bool]()
+
+    @FEW
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        world = data.draw(worlds_at_rest())
+        try:
+            changes = data.draw(changes_of(world)) + data.draw(wanted_binds(world))
+            changes = list(dict.fromkeys(changes))
+            shuffled = data.draw(st.permutations(changes))
+            said = [_plan_or_refusal(world, order) for order in (changes, shuffled)]
+            compared[isinstance(said[0], Plan) and list(shuffled) != changes] += 1
+            assert said[0] == said[1], f"{changes}\n{shuffled}\n{world.describe()}"
+        finally:
+            world.close()
+
+    check()
+    assert compared[True] * 10 >= compared.total(), f"hardly anything was compared: {compared}"
+
+
+def _plan_or_refusal(world: World, changes: list[Change]) -> Plan | str:
+    try:
+        plan: Plan = world.plan(changes)
+    except (Conflict, InvalidTransition) as error:
+        return type(error).__name__
+    return plan
