@@ -57,6 +57,9 @@ def plan(
     nodes: Annotated[str, typer.Option(metavar="N1,N2", help="For --bind; or `all`.")] = "",
     unbind: Annotated[_Paths, typer.Option(metavar="NODE/ROLE", help="Take a role away.")] = None,
     recall: Annotated[_Paths, typer.Option(metavar="NODE/ROLE", help="Back to proposed.")] = None,
+    recommit: Annotated[
+        _Paths, typer.Option(metavar="NODE/ROLE", help="Once recalled: work again.")
+    ] = None,
     confirm: Annotated[
         _Paths, typer.Option(metavar="NODE/ROLE", help="Destroy and do again.")
     ] = None,
@@ -78,6 +81,7 @@ def plan(
             *_bindings(api, bind or (), nodes, deployment),
             *({"change": "unbind", "node_role": it} for it in unbind or ()),
             *({"change": "recall", "node_role": it} for it in recall or ()),
+            *({"change": "recommit", "node_role": it} for it in recommit or ()),
             *({"change": "confirm", "node_role": it} for it in confirm or ()),
             *([{"change": "use-catalog", "version": use_catalog}] if use_catalog else ()),
         ]

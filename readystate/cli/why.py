@@ -47,7 +47,7 @@ def _explain(answer: Any) -> None:
     for root in answer["roots"]:
         say(f"  because {_root(root)}")
     for fix in answer["fix"]:
-        say(f"  fix:    {fix['command']}")
+        say(f"  fix:    {fix['command']}{_note(fix)}")
     if answer["roots"] and not answer["fix"]:
         say("  fix:    none needed; it goes on by itself")
     _show_chain(answer["chain"])
@@ -64,6 +64,14 @@ def _root(root: Any) -> str:
         f"{root['path']}: {blocker['kind']}{family}{detail}"
         f" [owner: {blocker['owner']}{bmc}{since}{until}]"
     )
+
+
+def _note(fix: Any) -> str:
+    if fix["destroys"]:
+        return "  (confirms that data may be destroyed)"
+    if fix["verb"] in ("set-attribute", "commit"):
+        return "  (and commit it)"
+    return ""
 
 
 def _show_chain(chain: Any) -> None:

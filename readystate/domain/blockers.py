@@ -55,6 +55,7 @@ class Blocker:
     run_id: int | None = None
     family: str = ""  #: error family behind it
     by: str = ""
+    attribute: str = ""  #: the one without a value
 
 
 #: Blockers that only a person takes away, and that stand on the vertex itself.
@@ -196,7 +197,11 @@ def _missing(
         )
     for name in missing:
         yield Blocker(
-            BlockerKind.MISSING_ATTRIBUTE, Owner.OPERATOR, f"{name} has no value", node_role.since
+            BlockerKind.MISSING_ATTRIBUTE,
+            Owner.OPERATOR,
+            f"{name} has no value",
+            node_role.since,
+            attribute=name,
         )
 
 

@@ -3,13 +3,14 @@ would free it (design.md section 4.4). Walks the same blockers that the schedule
 
 from collections import deque
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from readystate.domain.blockers import Blocker, BlockerKind, Owner, blockers
 from readystate.domain.graph import Graph
 from readystate.domain.ids import NodeRoleId
 from readystate.domain.node_role import NodeRole
+from readystate.engine.fix_command import command_for
 from readystate.engine.smallest_fix import Fix, smallest_fix
 from readystate.ports.store import Reader, Unit
 
@@ -60,7 +61,8 @@ def explain(reader: Reader, item: NodeRoleId, now: datetime) -> Why:
     )
     is_open = bool(chain[0].blockers)
     fix = smallest_fix(lambda: load_above(reader, item), item, now) if is_open else ()
-    return Why(chain, roots, fix, is_runnable=not is_open)
+    told = tuple(replace(it, command=command_for(reader, it)) for it in fix)
+    return Why(chain, roots, told, is_runnable=not is_open)
 
 
 def load_above(reader: Reader, item: NodeRoleId) -> Graph:

@@ -1,7 +1,6 @@
 """The smallest set of facts that only a person can change and that frees a node-role (design.md
 section 4.4): found by letting the real rules come to rest under it, with other runs succeeding."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -42,9 +41,10 @@ class Fix:
     verb: FixVerb
     subject: str  #: what to change, by name: a node-role, a hold's scope, an attribute
     node_role_id: NodeRoleId
-    command: str  #: what to type
     hold: Hold | None = None  #: RESUME: which
     value: Any = UNKNOWN  #: SET_ATTRIBUTE: the one that helps; UNKNOWN: any
+    destroys: bool = False  #: RETRY, CONFIRM: it says yes to writing disks
+    command: str = ""  #: what to type; `explain` fills it in
 
 
 #: Gives the same working set anew: a trial uses it up.
@@ -165,31 +165,30 @@ def _fixes_of(graph: Graph, node_role: NodeRole, now: datetime) -> Iterator[Fix]
     for blocker in blockers(graph, node_role, now):
         match blocker.kind:
             case BlockerKind.ERROR:
-                yield Fix(FixVerb.RETRY, name, item, f"readystate retry {name}")
+                yield Fix(FixVerb.RETRY, name, item, destroys=graph.may_destroy(node_role))
             case BlockerKind.NOT_COMMITTED:
-                yield Fix(FixVerb.COMMIT, name, item, "readystate commit")
+                yield Fix(FixVerb.COMMIT, name, item)
             case BlockerKind.HELD:
-                yield from _resumes(graph, node_role, name)
+                yield from _resumes(graph, node_role)
             case BlockerKind.MISSING_ATTRIBUTE:
-                yield from _settings(graph, node_role, blocker.detail.partition(" ")[0])
+                yield from _settings(graph, node_role, blocker.attribute)
             case BlockerKind.NODE_UNAVAILABLE:
-                yield Fix(FixVerb.SET_AVAILABLE, node, item, f"readystate nodes available {node}")
+                yield Fix(FixVerb.SET_AVAILABLE, node, item)
             case BlockerKind.NO_HAMMER:
-                yield Fix(FixVerb.ADD_BMC, node, item, f"readystate nodes bmc {node} ADDRESS")
+                yield Fix(FixVerb.ADD_BMC, node, item)
             case BlockerKind.CONFIRMATION:
-                yield Fix(FixVerb.CONFIRM, name, item, f"readystate confirm {name}")
+                yield Fix(FixVerb.CONFIRM, name, item, destroys=True)
             case _:
                 continue
 
 
-def _resumes(graph: Graph, node_role: NodeRole, name: str) -> Iterator[Fix]:
+def _resumes(graph: Graph, node_role: NodeRole) -> Iterator[Fix]:
     """One for each hold over it. Staged work only waits for the node's power cycle."""
     staged = node_role.state is NodeRoleState.TRANSITION
     holds = graph.all_holds_around(node_role) if staged else graph.all_holds_on(node_role)
     for hold in holds:
         subject = f"{hold.scope} {hold.subject_id}" if hold.subject_id else hold.scope.value
-        command = f"readystate resume --{hold.scope} {name}"
-        yield Fix(FixVerb.RESUME, subject, node_role.id, command, hold=hold)
+        yield Fix(FixVerb.RESUME, subject, node_role.id, hold=hold)
 
 
 def _settings(graph: Graph, node_role: NodeRole, attribute: str) -> Iterator[Fix]:
@@ -198,7 +197,7 @@ def _settings(graph: Graph, node_role: NodeRole, attribute: str) -> Iterator[Fix
     book = graph.books[node_role.deployment_id]
     source = book.output_source(attribute)
     if source is None:
-        yield _setting(node_role, attribute, UNKNOWN)
+        yield Fix(FixVerb.SET_ATTRIBUTE, attribute, node_role.id)
         return
     for want in graph.role_of(node_role).wants:
         if want.attribute != attribute or want.source is None:
@@ -206,10 +205,4 @@ def _settings(graph: Graph, node_role: NodeRole, attribute: str) -> Iterator[Fix
         for parent in sources(graph, node_role, Want(attribute, want.source)):
             for name, required in graph.role_of(parent).when:
                 if book.output_source(name) is None:
-                    yield _setting(parent, name, required)
-
-
-def _setting(node_role: NodeRole, name: str, value: Any) -> Fix:
-    told = "VALUE" if value is UNKNOWN else json.dumps(value)
-    command = f"readystate plan --set {name}={told}"
-    return Fix(FixVerb.SET_ATTRIBUTE, name, node_role.id, command, value=value)
+                    yield Fix(FixVerb.SET_ATTRIBUTE, name, parent.id, value=required)

@@ -227,6 +227,8 @@ def test_a_recalled_parent_is_committed(make_rig: MakeRig) -> None:
 
     assert [root.blocker.kind for root in why.roots] == [BlockerKind.NOT_COMMITTED]
     assert _fix(why) == [("commit", "node-0/first")]
+    place = rig.read(lambda reader: reader.deployment(rig.deployments[-1]).name)
+    assert why.fix[0].command == f"readystate plan --deployment {place} --recommit node-0/first"
 
 
 def test_an_output_that_is_missing_is_brought_by_the_gate_of_its_work(make_rig: MakeRig) -> None:
@@ -238,7 +240,21 @@ def test_an_output_that_is_missing_is_brought_by_the_gate_of_its_work(make_rig: 
     (fix,) = rig.why("second").fix
 
     assert (fix.verb.value, fix.subject, fix.value) == ("set-attribute", "set/gate", True)
-    assert fix.command == "readystate plan --set set/gate=true"
+    assert fix.command.endswith(" --set set/gate=true --at node:node-0")
+
+
+def test_to_retry_destructive_work_is_said_to_destroy(make_rig: MakeRig) -> None:
+    """`why` must not name a harmless word for what says yes to a wipe."""
+    rig = make_rig(destructive("wipe"), make_role("plain"))
+    rig.bind("wipe", "plain")
+    rig.confirm("wipe")
+    rig.let_fail("wipe", Refused)
+    rig.let_fail("plain", Refused)
+
+    (wipe,), (plain,) = rig.why("wipe").fix, rig.why("plain").fix
+
+    assert (wipe.verb.value, wipe.command) == ("retry", "readystate retry node-0/wipe")
+    assert (True, False) == (wipe.destroys, plain.destroys)
 
 
 def test_a_node_and_its_bmc_are_named(make_rig: MakeRig) -> None:

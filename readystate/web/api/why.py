@@ -59,7 +59,9 @@ class FixOut(Shape):
     subject: str
     node_role: int
     command: str
-    """What to type."""
+    """What to type. A `readystate plan` counts once its proposal is committed."""
+    destroys: bool
+    """It says yes to destructive work."""
 
     @classmethod
     def of(cls, fix: Fix) -> "FixOut":
@@ -68,6 +70,7 @@ class FixOut(Shape):
             subject=fix.subject,
             node_role=fix.node_role_id,
             command=fix.command,
+            destroys=fix.destroys,
         )
 
 
