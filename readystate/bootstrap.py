@@ -12,7 +12,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -136,12 +136,11 @@ class Application:
         What is cut then is taken up by the next start."""
         with self._exits:
             was_annealing = self._thread.is_alive()
-            self.annealer.limits = replace(self.annealer.limits, workers=0)
-            self.dispatcher.close(grace_s=grace_s)
             self._thread.stop()
+            self.dispatcher.close(grace_s=grace_s)
             self.reconciler.stop()
             if was_annealing:
-                self.annealer.turn()  # the last answers
+                self.annealer.take_last_answers()
 
     def web_app(self) -> WebApp:
         return create_app(self.services, version=readystate_version())

@@ -10,24 +10,35 @@ from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from readystate.domain.answers import take_answer
+from readystate.domain.events import Event
 from readystate.domain.graph import Gate, Graph
-from readystate.domain.ids import NodeId, NodeRoleId, RunId
+from readystate.domain.ids import NodeRoleId, RunId
 from readystate.domain.outcome import Errored, NotDone, Outcome, Staged, Succeeded
-from readystate.domain.role import Role
 from readystate.domain.run import Run, RunKind, RunPhase
-from readystate.engine.planner import Planner, Work, next_due, waits_for_gate
+from readystate.engine.planner import Planner, Work, next_look, role_of_run, unit_of_run
 from readystate.engine.propagation import Propagation
 from readystate.engine.ticket import frozen_input, ticket_for
 from readystate.ports.clock import Clock
-from readystate.ports.dispatch import Dispatcher, Message
-from readystate.ports.store import AgendaEntry, Extent, Store, Transaction, Unit, UnitKind
+from readystate.ports.dispatch import Dispatcher, Message, WorkKind
+from readystate.ports.store import (
+    AgendaEntry,
+    Extent,
+    Store,
+    StoreError,
+    Transaction,
+    Unit,
+    UnitKind,
+)
 
 log = logging.getLogger(__name__)
 
 #: The one admission gate so far: how many runs may have a worker at once.
 WORKERS_GATE = "workers"
+#: For how long a unit that the rules fail on is left alone.
+SET_ASIDE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,7 @@ class Annealer:
 
     def __post_init__(self) -> None:
         self._answers: deque[Answer] = deque()
+        self._put_off: list[tuple[datetime, Answer]] = []  #: of units that are set aside
         self._signal = threading.Event()
         self._stopping = threading.Event()
         self._renewed_at: datetime | None = None
@@ -88,35 +100,85 @@ class Annealer:
         self._stopping.set()
         self._signal.set()
 
+    @property
+    def is_stopping(self) -> bool:
+        return self._stopping.is_set()
+
     def begin(self) -> None:
         """Void the leases of earlier engines: their workers died with them."""
         now = self.clock.now()
         self.store.write(lambda tx: tx.void_leases(self.owner, now), kind="begin")
 
+    def take_last_answers(self) -> None:
+        """After `stop`: what workers have said still counts, and nothing is started any more."""
+        answers, now = self._next_answers(), self.clock.now()
+        if answers:
+            units = {answer.unit for answer in answers}
+            self.store.write(
+                lambda tx: self._carry(tx, now, units, answers, tx.working_runs()), kind="anneal"
+            )
+
     def turn(self) -> float:
-        """One transaction; returns for how many seconds there is nothing to do unless woken."""
-        answers = [self._answers.popleft() for _ in range(min(len(self._answers), 1024))]
+        """One transaction; returns for how many seconds there is nothing to do unless woken. Raises
+        StoreError; what else goes wrong with one unit does not hold up the others."""
+        answers = self._next_answers()
         try:
             return self.store.write(lambda tx: self._turn(tx, answers), kind="anneal")
-        except BaseException:
+        except StoreError:
             self._answers.extendleft(reversed(answers))
             raise
+        except Exception:  # a defect in the rules, or in what they are given
+            log.exception("a turn failed; its units are looked at one by one")
+            if not self._turn_one_by_one(answers):
+                raise
+            return 0.0
+
+    def _next_answers(self) -> list[Answer]:
+        now = self.clock.now()
+        late = [answer for at, answer in self._put_off if at <= now]
+        self._put_off = [(at, answer) for at, answer in self._put_off if at > now]
+        return late + [self._answers.popleft() for _ in range(min(len(self._answers), 1024))]
+
+    def _turn_one_by_one(self, answers: Sequence[Answer]) -> int:
+        """What the turn would have done, but for the units that fail alone; returns how many units
+        it had. Raises StoreError."""
+        now = self.clock.now()
+        entries = self.store.write(
+            lambda tx: self._entries(tx, now, tx.working_runs()), kind="anneal"
+        )
+        left: dict[Unit, list[Answer]] = {entry.unit: [] for entry in entries}
+        for answer in answers:
+            left.setdefault(answer.unit, []).append(answer)
+        units = sorted(left)
+        try:
+            for unit in units:
+                self._turn_of(unit, left[unit], now)
+                del left[unit]
+        finally:
+            self._answers.extendleft(answer for own in left.values() for answer in reversed(own))
+        return len(units)
+
+    def _turn_of(self, unit: Unit, answers: Sequence[Answer], now: datetime) -> None:
+        try:
+            self.store.write(
+                lambda tx: self._carry(tx, now, {unit}, answers, tx.working_runs()), kind="anneal"
+            )
+        except StoreError:
+            raise
+        except Exception as error:
+            log.exception("a unit is set aside", extra={"unit": str(unit)})
+            again, what = now + SET_ASIDE, repr(error)
+            self.store.write(lambda tx: _set_aside(tx, unit, now, again, what), kind="anneal")
+            self._put_off += [(again, answer) for answer in answers]
 
     def _turn(self, tx: Transaction, answers: Sequence[Answer]) -> float:
         now = self.clock.now()
         self._renew(tx, now)
         working = tx.working_runs()
-        entries = tx.due(now, self.limits.batch)
-        # Places that answers free now are for the nodes that they come from, which are looked at
-        # anyway; what those leave is for others in the next turn.
-        free = self.limits.workers - working
-        if free > 0:
-            entries += tx.waiting_for_gate(WORKERS_GATE, free)
+        entries = self._entries(tx, now, working)
         units = {entry.unit for entry in entries} | {answer.unit for answer in answers}
         if units:
-            turn = _Turn(self, tx, now, answers, working)
-            turn.carry(units)
-            working = turn.used
+            working = self._carry(tx, now, units, answers, working)
         if self._answers or len(entries) >= self.limits.batch:
             return 0.0
         if working < self.limits.workers and tx.waiting_for_gate(WORKERS_GATE, 1):
@@ -127,14 +189,38 @@ class Annealer:
             return longest
         return min(longest, max(0.0, (due_at - now).total_seconds()))
 
+    def _entries(self, tx: Transaction, now: datetime, working: int) -> list[AgendaEntry]:
+        """Whose time has come. Places that answers free now are for the nodes that they come from,
+        which are looked at anyway; what those leave is for others in the next turn."""
+        entries = tx.due(now, self.limits.batch)
+        free = self.limits.workers - working
+        return entries + tx.waiting_for_gate(WORKERS_GATE, free) if free > 0 else entries
+
+    def _carry(
+        self,
+        tx: Transaction,
+        now: datetime,
+        units: Collection[Unit],
+        answers: Sequence[Answer],
+        working: int,
+    ) -> int:
+        """Returns how many runs have a worker then."""
+        turn = _Turn(self, tx, now, answers, working)
+        turn.carry(units)
+        return turn.used
+
     def _renew(self, tx: Transaction, now: datetime) -> None:
         """Workers of this process live as long as it does: extend their leases in time."""
         if self._renewed_at is not None and now - self._renewed_at < self.limits.lease / 3:
             return
-        self._renewed_at = now
         alive = self.dispatcher.in_flight()
         if alive:
             tx.renew_leases(self.owner, alive, now + self.limits.lease)
+
+        def note() -> None:
+            self._renewed_at = now
+
+        tx.after_commit(note)
 
 
 class _Turn:
@@ -223,14 +309,17 @@ class _Turn:
 
     def start_what_may(self, graph: Graph, units: Collection[Unit]) -> None:
         annealer = self.annealer
+        if annealer.is_stopping:
+            self.entries.update((unit, AgendaEntry(unit, self.now)) for unit in units)
+            return
         graph.gates = {WORKERS_GATE: Gate(WORKERS_GATE, annealer.limits.workers, self.used)}
         planner = Planner(
             graph, self.now, annealer.limits.lease, annealer.owner, self.tx.new_run_id
         )
         works: list[Work] = []
         for unit in sorted(units):
-            works += _plan(planner, unit)
-            self.entries[unit] = self._next_look(graph, unit)
+            works += planner.plan(unit)
+            self.entries[unit] = next_look(graph, unit, self.now)
         self.used = graph.gates[WORKERS_GATE].used
         if works:
             self._submit(graph, works)
@@ -250,22 +339,31 @@ class _Turn:
                     kind=work.kind,
                     run_id=work.run_id,
                     dispatch=work.dispatch,
-                    unit=_unit_of(run),
+                    unit=unit_of_run(run),
                     ticket=ticket,
-                    role=_role_of(graph, run),
+                    role=role_of_run(graph, run),
                     action=run.action,
                     effect_recorded=run.effect_recorded,
                 )
             )
+        for work in works:
+            if work.kind is WorkKind.STOP:  # whoever is still at it hears of it at once
+                self.tx.after_commit(partial(self.annealer.dispatcher.cancel, work.run_id))
         self.annealer.dispatcher.submit(messages, self.tx)
 
-    def _next_look(self, graph: Graph, unit: Unit) -> AgendaEntry | None:
-        items, node_id = _contents(graph, unit)
-        gate = waits_for_gate(graph, items, self.now)
-        if gate is not None:
-            return AgendaEntry(unit, self.now, gate)
-        due_at = next_due(graph, items, node_id, self.now)
-        return AgendaEntry(unit, due_at) if due_at is not None else None
+
+def _set_aside(tx: Transaction, unit: Unit, now: datetime, again: datetime, error: str) -> None:
+    """The unit is looked at again then, and not before unless something wakes it."""
+    tx.schedule([AgendaEntry(unit, again)])
+    tx.append(
+        Event(
+            kind="annealer.unit-set-aside",
+            at=now,
+            node_id=unit.id if unit.kind is UnitKind.NODE else None,
+            node_role_id=unit.id if unit.kind is UnitKind.VERTEX else None,
+            data={"error": error},
+        )
+    )
 
 
 def _staged_beside(graph: Graph, run: Run) -> Sequence[Run]:
@@ -273,35 +371,6 @@ def _staged_beside(graph: Graph, run: Run) -> Sequence[Run]:
     if run.kind is not RunKind.CYCLE or run.node_id is None:
         return ()
     return [item for item in graph.open_runs(run.node_id) if item.phase is RunPhase.STAGED]
-
-
-def _plan(planner: Planner, unit: Unit) -> list[Work]:
-    items, node_id = _contents(planner.graph, unit)
-    if node_id is not None:
-        return list(planner.plan_node(node_id))
-    return [work for item in items for work in planner.plan_vertex(item)]
-
-
-def _contents(graph: Graph, unit: Unit) -> tuple[Sequence[NodeRoleId], NodeId | None]:
-    if unit.kind is UnitKind.NODE:
-        node_id = NodeId(unit.id)
-        return graph.on_node[node_id], node_id
-    item = NodeRoleId(unit.id)
-    return ([item] if item in graph.node_roles else []), None
-
-
-def _role_of(graph: Graph, run: Run) -> Role | None:
-    if run.node_role_id is None:
-        return None
-    return graph.role_of(graph.node_roles[run.node_role_id])
-
-
-def _unit_of(run: Run) -> Unit:
-    if run.node_id is not None:
-        return Unit(UnitKind.NODE, run.node_id)
-    if run.node_role_id is None:
-        raise LookupError(f"run {run.id} has neither node nor node-role")
-    return Unit(UnitKind.VERTEX, run.node_role_id)
 
 
 def _is_here(graph: Graph, unit: Unit) -> bool:

@@ -1,7 +1,7 @@
 """The worker's side: carry out one message, translate what happens into an answer, report it.
 
-The only place with a bare `except Exception`: a defect in a jig becomes a recorded failure of its
-run, never a dead worker."""
+A bare `except Exception` is right here: a defect in a jig becomes a recorded failure of its run,
+never a dead worker."""
 
 import json
 import logging

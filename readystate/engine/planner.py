@@ -1,7 +1,7 @@
 """Decides what starts on a node now. Pure and deterministic: reads a working set, writes runs into
 it, and returns what must be given to a worker. Imports no I/O, no clock, no asyncio."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,9 +19,10 @@ from readystate.domain.digest import read_input
 from readystate.domain.graph import Graph
 from readystate.domain.ids import NodeId, NodeRoleId, RunId
 from readystate.domain.node_role import NodeRole, NodeRoleState, Verb
-from readystate.domain.role import Lane
+from readystate.domain.role import Lane, Role
 from readystate.domain.run import Run, RunKind, RunPhase, StopReason, lanes_of
 from readystate.ports.dispatch import WorkKind
+from readystate.ports.store import AgendaEntry, Unit, UnitKind
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,15 @@ class Planner:
     lease: timedelta
     owner: str
     new_run_id: Callable[[], RunId]
+
+    def plan(self, unit: Unit) -> Iterable[Work]:
+        """Everything that may start in the unit now."""
+        items, node_id = _contents(self.graph, unit)
+        if node_id is not None:
+            yield from self.plan_node(node_id)
+            return
+        for item in items:
+            yield from self.plan_vertex(item)
 
     def plan_vertex(self, node_role_id: NodeRoleId) -> Iterable[Work]:
         """Start a vertex that has no node, if nothing blocks it."""
@@ -189,6 +199,38 @@ class Planner:
             started_at=self.now,
         )
         return self._dispatch(self.graph.put_run(run), WorkKind.POWER)
+
+
+def next_look(graph: Graph, unit: Unit, now: datetime) -> AgendaEntry | None:
+    """When the unit must be looked at though nothing happens, or for which gate it waits."""
+    items, node_id = _contents(graph, unit)
+    gate = waits_for_gate(graph, items, now)
+    if gate is not None:
+        return AgendaEntry(unit, now, gate)
+    due_at = next_due(graph, items, node_id, now)
+    return AgendaEntry(unit, due_at) if due_at is not None else None
+
+
+def _contents(graph: Graph, unit: Unit) -> tuple[Sequence[NodeRoleId], NodeId | None]:
+    if unit.kind is UnitKind.NODE:
+        node_id = NodeId(unit.id)
+        return graph.on_node[node_id], node_id
+    item = NodeRoleId(unit.id)
+    return ([item] if item in graph.node_roles else []), None
+
+
+def unit_of_run(run: Run) -> Unit:
+    if run.node_id is not None:
+        return Unit(UnitKind.NODE, run.node_id)
+    if run.node_role_id is None:
+        raise LookupError(f"run {run.id} has neither node nor node-role")
+    return Unit(UnitKind.VERTEX, run.node_role_id)
+
+
+def role_of_run(graph: Graph, run: Run) -> Role | None:
+    if run.node_role_id is None:
+        return None
+    return graph.role_of(graph.node_roles[run.node_role_id])
 
 
 def next_due(

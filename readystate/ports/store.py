@@ -12,6 +12,7 @@ from enum import Enum, StrEnum
 from typing import Any, Protocol, TypeVar
 
 from readystate.domain.deployment import AttributeScope, Deployment, Proposal
+from readystate.domain.errors import ReadystateError
 from readystate.domain.events import Event
 from readystate.domain.graph import Edge, Gate, Graph, Hold, HoldScope
 from readystate.domain.ids import DeploymentId, NodeId, NodeRoleId, RunId
@@ -34,6 +35,10 @@ class Unit:
 
     kind: UnitKind
     id: int  #: of the node or the node-role
+
+
+class StoreError(ReadystateError):
+    """The database failed or cannot be reached; nothing of the transaction was written."""
 
 
 class Extent(Enum):

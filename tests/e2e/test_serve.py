@@ -157,6 +157,23 @@ def test_annealer_that_has_not_started_is_not_ready(tmp_path: Path) -> None:
     assert not application.services.is_annealing()
 
 
+def test_nothing_is_admitted_while_the_last_runs_finish(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application = build(settings_in(tmp_path))
+    application.start()
+    was_annealing: list[bool] = []
+    monkeypatch.setattr(
+        application.dispatcher,
+        "close",
+        lambda *, grace_s: was_annealing.append(application.services.is_annealing()),
+    )
+
+    application.stop()
+
+    assert [False] == was_annealing
+
+
 def test_stopping_twice_is_harmless_and_frees_the_database(tmp_path: Path) -> None:
     application = build(settings_in(tmp_path))
     application.start()

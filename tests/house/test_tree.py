@@ -139,8 +139,10 @@ def test_module_reads_no_environment_and_swallows_no_exception(path: Path) -> No
     name = str(path.relative_to(ROOT / "readystate"))
 
     assert name == "settings.py" or [] == environment_readers(source)
-    # The executor records whatever a jig raises as the run's outcome: the one place for it.
-    assert name == "engine/executor.py" or [] == broad_excepts(source)
+    # The executor records whatever a jig raises as the run's outcome; the annealer sets the unit
+    # aside that its rules fail on. There is no third place.
+    may_catch_all = {"engine/executor.py", "engine/annealer.py"}
+    assert name in may_catch_all or [] == broad_excepts(source)
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ class HandDispatcher:
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
+        self.cancelled: list[RunId] = []
         self.started: list[Message] = []
 
     def submit(self, batch: Sequence[Message], transaction: Transaction) -> None:
@@ -65,7 +66,7 @@ class HandDispatcher:
         transaction.after_commit(deliver)
 
     def cancel(self, run_id: RunId) -> None:
-        del run_id
+        self.cancelled.append(run_id)
 
     def in_flight(self) -> frozenset[RunId]:
         return frozenset(message.run_id for message in self.messages)

@@ -1,10 +1,7 @@
 """What a database refuses, in our words."""
 
-from readystate.domain.errors import Conflict, ReadystateError
-
-
-class StoreError(ReadystateError):
-    """The database failed or cannot be reached; nothing of the transaction was written."""
+from readystate.domain.errors import Conflict
+from readystate.ports.store import StoreError as StoreError
 
 
 class HeldElsewhere(StoreError):
