@@ -16,6 +16,7 @@ from readystate.cli.output import (
     show_data,
     show_fields,
     show_list,
+    tell,
 )
 from readystate.domain.errors import BadRequest
 from readystate.domain.power import PowerAction
@@ -23,7 +24,7 @@ from readystate.domain.power import PowerAction
 app = typer.Typer(no_args_is_help=True, help="The machines, from a BMC address to ready.")
 
 Name = Annotated[str, typer.Argument(metavar="NODE", help="Its name or number.")]
-Goal = Annotated[str, typer.Option(help="A role to bind besides, `ready` for instance.")]
+Goal = Annotated[str, typer.Option(help="A role to propose for them, `ready` for instance.")]
 Place = Annotated[str, typer.Option("--deployment", help="The deployment they belong to.")]
 
 
@@ -147,7 +148,14 @@ def import_nodes(
         nodes = [{"name": name, "bmc": access}]
     with connect() as api:
         added = api.post("/nodes", {"nodes": nodes, "deployment": deployment, "goal": goal})
-    show_list(added, COLUMNS, output, none="no nodes")
+    show_enrolled(added, output)
+
+
+def show_enrolled(enrolled: Row, output: Format) -> None:
+    """The new nodes, and beside the answer what is proposed for them."""
+    show_list(enrolled["nodes"], COLUMNS, output, none="no nodes")
+    if (number := enrolled["proposal"]) is not None:
+        tell(f"proposal {number} is open: readystate plan {number}")
 
 
 def _read_nodes(file: Path) -> Any:

@@ -89,7 +89,7 @@ class RackTour:
     def enroll(self, addresses: Sequence[str] = ()) -> list[dict[str, Any]]:
         """What was seen at these addresses, else all; what discovers them begins at once."""
         body = {"deployment": self.deployment, "addresses": list(addresses)}
-        nodes: list[dict[str, Any]] = self.api.post("/sightings/enroll", body)
+        nodes: list[dict[str, Any]] = self.api.post("/sightings/enroll", body)["nodes"]
         return nodes
 
     def propose(self, nodes: Sequence[Mapping[str, Any]]) -> int:

@@ -5,8 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from readystate.cli.node import COLUMNS as NODE_COLUMNS
-from readystate.cli.node import Goal, Place
+from readystate.cli.node import Goal, Place, show_enrolled
 from readystate.cli.output import Columns, Format, Output, clock, show_list, tell
 from readystate.domain.errors import BadRequest, Failed
 
@@ -81,5 +80,5 @@ def enroll(
         raise BadRequest("a name is empty", hint="write ADDRESS=NAME, or ADDRESS alone")
     body = {"addresses": plain, "names": names, "deployment": deployment, "goal": goal}
     with connect() as api:
-        nodes = api.post("/sightings/enroll", body)
-    show_list(nodes, NODE_COLUMNS, output, none="no nodes")
+        enrolled = api.post("/sightings/enroll", body)
+    show_enrolled(enrolled, output)

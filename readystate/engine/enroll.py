@@ -10,6 +10,7 @@ from readystate.domain.events import Event
 from readystate.domain.ids import DeploymentId, NodeId, RoleName, parse_node_name
 from readystate.domain.node import BmcAccess, Node
 from readystate.engine.commit import CatalogOf, write_proposal
+from readystate.engine.intent import NamedChange, propose
 from readystate.ports.store import Transaction
 
 
@@ -24,6 +25,12 @@ class NewNode:
     serial: str | None = None
 
 
+@dataclass(frozen=True)
+class Enrolled:
+    nodes: tuple[Node, ...]
+    proposal: Proposal | None  #: open: binds the goal on them
+
+
 def enroll_nodes(
     tx: Transaction,
     news: Sequence[NewNode],
@@ -33,15 +40,15 @@ def enroll_nodes(
     *,
     by: str,
     goal: RoleName | None = None,
-) -> list[Node]:
-    """Add the nodes and bind the roles flagged `discovery`, and `goal` if given; all or nothing.
+) -> Enrolled:
+    """Add the nodes and bind the roles flagged `discovery`; all or nothing. A `goal` is proposed
+    only: what it destroys on the way is shown by its plan, and confirmed by committing that.
     Raises Conflict for a name or BMC that is taken."""
     deployment = tx.deployment(deployment_id)
     catalog = catalog_of(deployment.catalog_version)
     _refuse_known_bmcs(tx, news)
     nodes = [tx.add_node(_node_of(item, deployment_id)) for item in news]
-    roles = [*catalog.discovery(), *([goal] if goal is not None else [])]
-    bindings = tuple(Bind(role, node.id) for node in nodes for role in roles)
+    bindings = tuple(Bind(role, node.id) for node in nodes for role in catalog.discovery())
     write_proposal(tx, discovery_proposal(deployment_id, bindings, now, by), catalog_of, now, by=by)
     for node in nodes:
         tx.append(
@@ -54,13 +61,18 @@ def enroll_nodes(
                 data={"name": node.name, "bmc": [access.address for access in node.bmc]},
             )
         )
-    return nodes
+    if goal is None:
+        return Enrolled(tuple(nodes), None)
+    binds = [NamedChange("bind", role=goal, node=node.name) for node in nodes]
+    proposal = propose(tx, deployment_id, f"bring to {goal}", binds, catalog_of, now, by=by)
+    return Enrolled(tuple(nodes), proposal)
 
 
 def discovery_proposal(
     deployment_id: DeploymentId, bindings: Iterable[Bind], now: datetime, by: str
 ) -> Proposal:
-    """Enrolling is itself the intent: this proposal is written without being shown first."""
+    """Enrolling is itself the intent: this proposal is written without being shown first. Discovery
+    destroys nothing (`readystate check`)."""
     return Proposal(
         id=0,
         deployment_id=deployment_id,

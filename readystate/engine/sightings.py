@@ -9,10 +9,10 @@ from typing import Any
 from readystate.domain.errors import BadRequest, NotFound
 from readystate.domain.events import Event
 from readystate.domain.ids import DeploymentId, RoleName
-from readystate.domain.node import BmcAccess, Node
+from readystate.domain.node import BmcAccess
 from readystate.domain.sighting import BmcSighting
 from readystate.engine.commit import CatalogOf
-from readystate.engine.enroll import NewNode, enroll_nodes
+from readystate.engine.enroll import Enrolled, NewNode, enroll_nodes
 from readystate.ports.store import Reader, Transaction
 
 _KIND = "sighting"
@@ -54,7 +54,7 @@ def enroll_sightings(
     *,
     by: str,
     goal: RoleName | None = None,
-) -> list[Node]:
+) -> Enrolled:
     """Make nodes of the sightings at these addresses. `names` is address to name; an empty name
     stands for the next free `node-N`. Raises NotFound for an address that was not seen."""
     seen = {item.bmc.address: item for item in sightings(tx)}

@@ -22,7 +22,17 @@ def add_node(api: httpx.Client, *, goal: str = "", **more: Any) -> str:
     node = {"name": name, "bmc": [{"address": next(_addresses)}], **more}
     answer = api.post("/nodes", json={"nodes": [node], "goal": goal})
     assert answer.status_code == 201, answer.text
+    if goal:
+        _bring_to_goal(api, answer.json()["proposal"])
     return name
+
+
+def _bring_to_goal(api: httpx.Client, proposal: int) -> None:
+    """What discovers the node is at work meanwhile and may move the plan."""
+    deadline = time.monotonic() + 20
+    while (answer := commit_planned(api, proposal)).status_code == 409:
+        assert time.monotonic() < deadline, answer.text
+    assert answer.status_code == 200, answer.text
 
 
 def propose(api: httpx.Client, *changes: dict[str, Any], **more: Any) -> httpx.Response:
@@ -30,10 +40,13 @@ def propose(api: httpx.Client, *changes: dict[str, Any], **more: Any) -> httpx.R
 
 
 def commit(api: httpx.Client, *changes: dict[str, Any], **more: Any) -> None:
-    proposal = propose(api, *changes, **more).json()["id"]
-    digest = api.get(f"/proposals/{proposal}/plan").json()["digest"]
-    answer = api.post(f"/proposals/{proposal}/commit", json={"digest": digest})
+    answer = commit_planned(api, propose(api, *changes, **more).json()["id"])
     assert answer.status_code == 200, answer.text
+
+
+def commit_planned(api: httpx.Client, proposal: int) -> httpx.Response:
+    digest = api.get(f"/proposals/{proposal}/plan").json()["digest"]
+    return api.post(f"/proposals/{proposal}/commit", json={"digest": digest})
 
 
 def settled(api: httpx.Client, path: str) -> Any:
@@ -393,6 +406,29 @@ def test_commit_with_another_digest_is_refused(api: httpx.Client) -> None:
     proposal = propose(api, {"change": "bind", "role": "settle", "node": name}).json()["id"]
 
     problem(api.post(f"/proposals/{proposal}/commit", json={"digest": "stale"}), 409, "conflict")
+
+
+def test_a_goal_is_proposed_and_destroys_nothing_unseen(api: httpx.Client) -> None:
+    name = f"goal-{next(_names)}"
+    body = {"nodes": [{"name": name, "bmc": [{"address": next(_addresses)}]}], "goal": "wiped"}
+    enrolled = api.post("/nodes", json=body).json()
+    settled(api, f"{name}/start")
+    bound = [it["role"] for it in api.get(f"/nodes/{name}").json()["node_roles"]]
+    proposal = api.get(f"/proposals/{enrolled['proposal']}").json()
+    plan = api.get(f"/proposals/{enrolled['proposal']}/plan").json()
+
+    assert [it["name"] for it in enrolled["nodes"]] == [name]
+    assert bound == ["start"]
+    assert proposal["state"] == "open"
+    assert [it["place"]["role"] for it in plan["destructive"]] == ["wiped"]
+
+
+def test_a_goal_that_is_no_role_enrolls_nothing(api: httpx.Client) -> None:
+    name = f"goal-{next(_names)}"
+    answer = api.post("/nodes", json={"nodes": [{"name": name}], "goal": "redy"})
+
+    problem(answer, 404, "not-found")
+    problem(api.get(f"/nodes/{name}"), 404, "not-found")
 
 
 def test_destructive_step_is_named_in_the_plan(api: httpx.Client) -> None:

@@ -84,6 +84,16 @@ def test_node_goes_from_import_to_settled_by_commands_alone(cli: Cli, api: httpx
     assert "settle" in shown
 
 
+def test_a_goal_of_imported_nodes_is_an_open_proposal(cli: Cli) -> None:
+    said = cli("nodes", "import", "cli-goal", "--bmc", "127.240.0.9", "--goal", "wiped")
+    told = re.search(r"proposal (\d+) is open: readystate plan \1", said.err)
+    assert told is not None, said
+    plan = cli("plan", told[1])
+
+    assert said.code == 0
+    assert "cli-goal/wiped" in plan.out
+
+
 def test_nodes_are_imported_from_a_file(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "nodes.yml"
     file.write_text("- {name: file-1, bmc: [{address: 127.240.1.1, protocol: ipmi}]}\n")

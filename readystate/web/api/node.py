@@ -9,11 +9,11 @@ from pydantic import Field
 
 from readystate.domain.graph import HoldScope
 from readystate.domain.ids import RoleName, parse_mac
-from readystate.domain.node import BmcAccess, Node
+from readystate.domain.node import BmcAccess
 from readystate.domain.node_role import NodeRoleState
 from readystate.domain.power import PowerAction
 from readystate.engine.bmc_access import add_bmc
-from readystate.engine.enroll import NewNode, enroll_nodes
+from readystate.engine.enroll import Enrolled, NewNode, enroll_nodes
 from readystate.engine.interventions import hold, request_power, resume, set_available
 from readystate.engine.naming import get_deployment_id, get_node
 from readystate.engine.queries import (
@@ -191,7 +191,13 @@ class ImportIn(Shape):
     nodes: Annotated[list[NodeIn], Field(min_length=1, max_length=10_000)]
     deployment: str = "system"
     goal: Annotated[str, Field(examples=["ready"])] = ""
-    """A role to bind to each of them besides, with all that it needs."""
+    """A role to bind to each of them, with all that it needs: proposed, for its plan to be read."""
+
+
+class EnrolledOut(Shape):
+    nodes: list[NodeOut]
+    proposal: int | None = None
+    """Open: binds the goal on these nodes. Look at its plan, then commit it."""
 
 
 class PowerIn(Shape):
@@ -229,8 +235,8 @@ def list_nodes(
 
 
 @router.post("", status_code=201, summary="Import nodes")
-def import_nodes(body: ImportIn, services: WithServices, caller: WithCaller) -> list[NodeOut]:
-    def change(tx: Transaction) -> list[Node]:
+def import_nodes(body: ImportIn, services: WithServices, caller: WithCaller) -> EnrolledOut:
+    def change(tx: Transaction) -> Enrolled:
         return enroll_nodes(
             tx,
             [item.new_node() for item in body.nodes],
@@ -241,17 +247,21 @@ def import_nodes(body: ImportIn, services: WithServices, caller: WithCaller) -> 
             goal=RoleName(body.goal) if body.goal else None,
         )
 
-    return nodes_out(services, services.write(change, kind="enroll"))
+    return enrolled_out(services, services.write(change, kind="enroll"))
 
 
-def nodes_out(services: WithServices, nodes: list[Node]) -> list[NodeOut]:
-    """Nodes that were just made, as they are listed."""
+def enrolled_out(services: WithServices, enrolled: Enrolled) -> EnrolledOut:
+    """Nodes that were just made, as they are listed, and what is proposed for them."""
+    nodes = enrolled.nodes
     first = min(node.id for node in nodes) - 1
     found = services.read(
         lambda reader: node_summaries(reader, services.progress, after=first, limit=len(nodes))
     )
     wanted = {node.id for node in nodes}
-    return [NodeOut.of(item) for item in found if item.node.id in wanted]
+    return EnrolledOut(
+        nodes=[NodeOut.of(item) for item in found if item.node.id in wanted],
+        proposal=enrolled.proposal.id if enrolled.proposal is not None else None,
+    )
 
 
 @router.get("/{name}", summary="Show a node", responses={404: {"description": "No such node."}})

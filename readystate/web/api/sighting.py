@@ -7,12 +7,12 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 
 from readystate.domain.ids import RoleName
-from readystate.domain.node import Node
+from readystate.engine.enroll import Enrolled
 from readystate.engine.naming import get_deployment_id
 from readystate.engine.scans import Scan, ScanState
 from readystate.engine.sightings import Sighting, enroll_sightings, sightings, waiting
 from readystate.ports.store import Transaction
-from readystate.web.api.node import NodeOut, nodes_out
+from readystate.web.api.node import EnrolledOut, enrolled_out
 from readystate.web.auth import WithCaller
 from readystate.web.deps import WithServices
 from readystate.web.shape import Id, Page, Shape
@@ -83,7 +83,7 @@ class EnrollIn(Shape):
     """Address to name; others are called node-1, node-2 ... as far as free."""
     deployment: str = "system"
     goal: Annotated[str, Field(examples=["ready"])] = ""
-    """A role to bind to each of them besides what discovers them."""
+    """A role to bind to each of them, with all that it needs: proposed, for its plan to be read."""
 
 
 @router.post("/scans", status_code=202, summary="Look for BMCs")
@@ -127,8 +127,8 @@ def list_sightings(
         409: {"description": "A name or a BMC belongs to another node."},
     },
 )
-def enroll(body: EnrollIn, services: WithServices, caller: WithCaller) -> list[NodeOut]:
-    def change(tx: Transaction) -> list[Node]:
+def enroll(body: EnrollIn, services: WithServices, caller: WithCaller) -> EnrolledOut:
+    def change(tx: Transaction) -> Enrolled:
         addresses = [*body.addresses, *body.names] or [
             item.bmc.address for item in waiting(sightings(tx))
         ]
@@ -142,4 +142,4 @@ def enroll(body: EnrollIn, services: WithServices, caller: WithCaller) -> list[N
             goal=RoleName(body.goal) if body.goal else None,
         )
 
-    return nodes_out(services, services.write(change, kind="enroll"))
+    return enrolled_out(services, services.write(change, kind="enroll"))
