@@ -1,5 +1,7 @@
 """`readystate hold`, `resume`, `holds`, `retry`, `confirm`, `accept`, `cancel`."""
 
+import sys
+from collections.abc import Collection
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +17,7 @@ OfNodeRole = Annotated[bool, typer.Option("--node-role", help="Exactly this node
 OfNode = Annotated[bool, typer.Option("--node", help="Its whole node.")]
 OfDeployment = Annotated[bool, typer.Option("--deployment", help="Its whole deployment.")]
 OfEverything = Annotated[bool, typer.Option("--everything", help="All there is.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before data may be destroyed.")]
 
 COLUMNS: Columns = {
     "SCOPE": lambda it: str(it["scope"]),
@@ -81,8 +84,10 @@ def _scope(target: str, **said: bool) -> str:
     return scope
 
 
-def retry(path: Path) -> None:
+def retry(path: Path, yes: Yes = False) -> None:
     """Try again what stopped with an error. Of destructive work this confirms it."""
+    if not yes:
+        _ask(path, "retry", ("error",))
     _change(path, "retry")
 
 
@@ -91,9 +96,32 @@ def confirm(
     wipe_any: Annotated[
         bool, typer.Option("--wipe-any", help="Also disks not seen yet that are not blank.")
     ] = False,
+    yes: Yes = False,
 ) -> None:
     """Say yes to one destructive act, for what it would do now."""
+    if not yes:
+        _ask(path, "confirm", ("blocked", "todo", "active"), wipe_any=wipe_any)
     _change(path, "confirm", {"wipe_any": wipe_any})
+
+
+def _ask(path: str, verb: str, states: Collection[str], *, wipe_any: bool = False) -> None:
+    """Before data may be destroyed. In other states the server refuses anyway."""
+    from readystate.cli.client import connect
+
+    with connect() as api:
+        item = api.get(f"/node-roles/{path}")
+    if "destructive" not in item["flags"] or item["state"] not in states:
+        return
+    disks = ", ".join(item["disks"]) or "disks not seen yet: blank only"
+    disks += "; and any other disk" if wipe_any else ""
+    if not sys.stdin.isatty():
+        raise BadRequest(
+            f"{verb} {item['path']}: this may destroy data, and nobody is there to ask",
+            why=f"it may write to {disks}",
+            hint="say so with --yes",
+        )
+    say(f"{item['path']} may destroy data. It may write to {disks}.")
+    typer.confirm("Do it?", abort=True)
 
 
 def accept(path: Path) -> None:

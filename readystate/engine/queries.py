@@ -18,6 +18,7 @@ from readystate.domain.node import Node
 from readystate.domain.node_role import NodeRole, NodeRoleState
 from readystate.domain.role import Flag
 from readystate.domain.run import Run
+from readystate.engine.draft import seen_disks
 from readystate.engine.explain import load_to_show
 from readystate.engine.plan_report import is_drifted
 from readystate.engine.scope import deployments_inside
@@ -69,6 +70,7 @@ class NodeRoleView:
     summary: str  #: of the role
     flags: tuple[str, ...]
     is_drifted: bool
+    disks: tuple[str, ...]  #: serials of those that a confirmation given now would be for
     blockers: tuple[Blocker, ...]
     outputs: Mapping[str, Any]
     run: Doing | None
@@ -231,6 +233,7 @@ def _views(
             summary=role.summary,
             flags=tuple(sorted(flag.value for flag in role.flags)),
             is_drifted=is_drifted(graph, item),
+            disks=seen_disks(graph, node_role) if graph.may_destroy(node_role) else (),
             blockers=blockers(graph, node_role, now),
             outputs=json.loads(node_role.outputs),
             run=_doing(graph, run, progress) if run is not None else None,

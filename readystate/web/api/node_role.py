@@ -89,6 +89,8 @@ class NodeRoleOut(Shape):
     since: datetime | None
     attempts: int
     confirmed: bool
+    disks: list[str]
+    """Of destructive work: serials of the disks that a yes given now would be for."""
     error: ErrorOut | None
     blockers: list[BlockerOut]
     outputs: dict[str, Any]
@@ -116,6 +118,7 @@ class NodeRoleOut(Shape):
             since=item.since,
             attempts=item.attempts,
             confirmed=item.confirmation is not None,
+            disks=list(view.disks),
             error=_error(item),
             blockers=[BlockerOut.of(it, node_role=path) for it in view.blockers],
             outputs=concealed(dict(view.outputs)),
