@@ -30,6 +30,7 @@ from readystate.domain.secret import Secret
 from readystate.domain.sighting import BmcSighting
 from readystate.engine.annealer import Annealer
 from readystate.engine.boot_desk import BootDesk, CallbackKind
+from readystate.engine.commit import write_proposal
 from readystate.engine.executor import Executor
 from readystate.engine.run_context import Surroundings
 from readystate.engine.sightings import enroll_sightings, record_sighting
@@ -65,7 +66,11 @@ def bring_up(nodes: int) -> Mapping[str, Any]:
                 record_sighting(tx, seen, {"redfish": None})
             names = dict.fromkeys(machines.registry.machines, "")
             catalog_of = bound.catalog_of
-            enroll_sightings(tx, names, bound.deployment, catalog_of, now, by="bench", goal=GOAL)
+            enrolled = enroll_sightings(
+                tx, names, bound.deployment, catalog_of, now, by="bench", goal=GOAL
+            )
+            assert enrolled.proposal is not None
+            write_proposal(tx, enrolled.proposal, catalog_of, now, by="bench")
 
         began_s = process_time()
         bound.store.write(enroll, kind="commit")
