@@ -40,6 +40,9 @@ WORKERS_GATE = "workers"
 #: For how long a unit that the rules fail on is left alone.
 SET_ASIDE = timedelta(minutes=1)
 
+#: What else comes so soon after a signal goes into the same turn.
+GATHER_S = 0.005
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -93,8 +96,8 @@ class Annealer:
         while not self._stopping.is_set():
             self._signal.clear()
             wait_s = self.turn()
-            if wait_s > 0:
-                self._signal.wait(wait_s)
+            if wait_s > 0 and self._signal.wait(wait_s):
+                self._stopping.wait(GATHER_S)
 
     def stop(self) -> None:
         self._stopping.set()

@@ -252,8 +252,8 @@ def remember_facts(
 
 
 def extent_of_facts(node: Node, facts: Mapping[str, Json]) -> Extent:
-    """What must be loaded for `remember_facts`: settled work rests on the node's epochs."""
-    return Extent.WHOLE if _epochs_proven(node, facts) else Extent.UNSETTLED
+    """What must be loaded for `remember_facts`: only epochs reach the node-roles."""
+    return Extent.WHOLE if _epochs_proven(node, facts) else Extent.NONE
 
 
 def _epochs_proven(node: Node, facts: Mapping[str, Json]) -> frozenset[Epoch]:

@@ -47,6 +47,7 @@ class Extent(Enum):
     WHOLE = "whole"
     #: those that are not settled: nothing follows for the others while no epoch and no value moves
     UNSETTLED = "unsettled"
+    NONE = "none"  #: the node and its open runs alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,11 @@ class Reader(Protocol):
     # -- the graph ---------------------------------------------------------------------------------
 
     def load(self, units: Collection[Unit], extent: Extent = Extent.WHOLE) -> Graph:
-        """The neighbourhood of `units`: their node-roles (of that extent) in focus with all parent edges; parents
-        outside as they are (not in focus), and for those that are barriers, if a want reads through
-        them, the peers behind; nodes, open runs, holds around, wakes, layered values; outputs are
-        parsed only when read. A bounded number of queries, whatever the number of units."""
+        """The neighbourhood of `units`: their node-roles (of that extent) in focus with all parent
+        edges; parents outside as they are (not in focus), and for those that are barriers, if a
+        want reads through them, the peers behind; nodes, open runs, holds around, wakes, layered
+        values; outputs are parsed only when read. A bounded number of queries, whatever the
+        number of units."""
         ...
 
     def cross_edges(self, parents: Collection[NodeRoleId]) -> list[Edge]:

@@ -34,6 +34,7 @@ from readystate.domain.settling import Settling
 from readystate.ports.store import (
     AgendaEntry,
     CredentialSet,
+    Extent,
     Reader,
     Transaction,
     Unit,
@@ -1134,6 +1135,29 @@ class WorkingSetContract:
         rig.store.write(forget, kind="wake")
         graph = rig.store.read(lambda reader: reader.load([node_unit(node.id)]))
         assert {} == graph.given_wakes
+
+    def test_only_what_is_asked_for_is_in_focus(self, rig: StoreRig) -> None:
+        def setup(tx: Transaction) -> tuple[NodeId, list[NodeRoleId]]:
+            site = add_site(tx)
+            node = add_node(tx, site, "n1")
+            chain = add_chain(tx, site, node.id, ["settled", "stale", "blocked"])
+            graph = tx.load([node_unit(node.id)])
+            for item, is_stale in ((chain[0], False), (chain[1], True)):
+                graph.put(replace(item, state=NodeRoleState.ACTIVE, is_stale=is_stale))
+            tx.save(graph)
+            return node.id, [item.id for item in chain]
+
+        node_id, (settled, stale, blocked) = rig.store.write(setup, kind="setup")
+
+        def load(extent: Extent) -> Graph:
+            return rig.store.read(lambda reader: reader.load([node_unit(node_id)], extent))
+
+        assert {settled, stale, blocked} == load(Extent.WHOLE).focus
+        unsettled = load(Extent.UNSETTLED)
+        assert {stale, blocked} == unsettled.focus
+        assert settled in unsettled.node_roles, "a parent of what is in focus"
+        assert [] == list(load(Extent.NONE).node_roles)
+        assert node_id in load(Extent.NONE).nodes
 
     def test_a_node_without_node_roles_and_units_that_are_gone_can_be_loaded(
         self, rig: StoreRig

@@ -106,7 +106,7 @@ class _Filler:
         node_ids = [unit.id for unit in units if unit.kind is UnitKind.NODE]
         vertex_ids = [unit.id for unit in units if unit.kind is UnitKind.VERTEX]
         rows: list[Row] = []
-        if node_ids:
+        if node_ids and extent is not Extent.NONE:
             rows += connection.fetch(_ON_NODES[extent], connection.ids(node_ids))
         if vertex_ids:
             rows += connection.fetch(_BY_ID, connection.ids(vertex_ids))
