@@ -175,7 +175,7 @@ def _wire(
     hammers = BmcHammerRegistry(
         clock=clock,
         quirks=load_quirks(shipped_path(Shipped.ANNOTATIONS) / "quirks"),
-        tls=bmc_tls_context(verify_certificates=False),  # BMCs ship self-signed certificates
+        tls=bmc_tls_context(verify_certificates=settings.bmc_tls_verify),
     )
     exits.callback(hammers.close)
     identity = load_identity(data_dir)

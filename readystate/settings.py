@@ -148,6 +148,8 @@ class Settings(BaseModel):
     ipmi_port: Port = 623
     #: Where BMCs answer HTTPS.
     redfish_port: Port = 443
+    #: Whether a BMC must show a certificate for its address that this machine trusts.
+    bmc_tls_verify: bool = False
 
     #: Runs that one process carries out at once.
     worker_threads: Annotated[int, Field(ge=1, le=1024)] = 64

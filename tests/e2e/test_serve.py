@@ -3,6 +3,7 @@
 import os
 import signal
 import sqlite3
+import ssl
 import subprocess
 import sys
 import threading
@@ -58,6 +59,16 @@ def test_first_start_puts_the_shipped_roles_in_force(tmp_path: Path) -> None:
 
     assert ("system", None) == (system.name, system.parent_id)
     assert "ready" in catalog.roles
+
+
+@pytest.mark.parametrize("verify", [False, True])
+def test_certificates_of_bmcs_are_verified_where_the_setting_says_so(
+    tmp_path: Path, verify: bool
+) -> None:
+    application = build(settings_in(tmp_path, bmc_tls_verify=verify))
+    application.stop()
+
+    assert verify == (application.hammers._tls.verify_mode is ssl.CERT_REQUIRED)
 
 
 def test_changed_annotations_take_no_effect_by_a_start_alone(tmp_path: Path) -> None:
