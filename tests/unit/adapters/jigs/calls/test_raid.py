@@ -5,11 +5,17 @@ from typing import Any
 
 import pytest
 
-from readystate.adapters.jigs.calls.raid import check_raid, configure_raid
+from readystate.adapters.jigs.calls.raid import (
+    check_raid,
+    configure_raid,
+    refuse_unconfirmed,
+    wanted_volumes,
+)
+from readystate.adapters.jigs.calls.volume_plan import plan_volumes
 from readystate.domain.errors import Busy, Invalid, Stopped
 from readystate.domain.inventory import DiskFacts
 from readystate.domain.outcome import Errored, NotDone, Staged, Succeeded
-from readystate.ports.hammer import VolumeState
+from readystate.ports.hammer import DriveState, StorageState, VolumeState
 from readystate.ports.jig import Ticket
 from tests.fakes.hammers import FakeHammer, FakeHammers, make_inventory
 from tests.fakes.recording_context import RecordingContext
@@ -172,3 +178,34 @@ def test_a_stopped_run_gives_no_more_orders(orders: int, taken: list[str]) -> No
         configure_raid(raid_ticket(*two, wipe_any=True), machine.context)
 
     assert taken == hammer.taken
+
+
+def unit(name: str, *, holds: str = "") -> StorageState:
+    drives = tuple(DriveState(it, it, 1, f"{name}-{it}", "SSD", bool(holds)) for it in ("0", "1"))
+    volumes = (VolumeState("7", holds, "RAID1", ("0", "1"), 1),) if holds else ()
+    return StorageState(name, drives, volumes, pending=False)
+
+
+@pytest.mark.parametrize(
+    ("state", "disks"),
+    [
+        ([unit("c1", holds="system"), unit("c2", holds="old")], ()),
+        ([unit("c1", holds="system"), unit("c2")], ({"serial": "c2-0", "blank": False},)),
+    ],
+)
+def test_drives_are_told_apart_by_their_controllers(
+    state: list[StorageState], disks: tuple[Any, ...]
+) -> None:
+    """Both controllers have drives 0 and 1: what is on the first one is kept."""
+    ticket = raid_ticket(
+        *({"name": name, "level": "RAID1", "drives": 2} for name in ("system", "data")),
+        disks=disks,
+        confirmed_disks=("c1-0", "c1-1"),
+    )
+    plan = plan_volumes(wanted_volumes(ticket), state)
+
+    with pytest.raises(Invalid, match="confirmed") as refused:
+        refuse_unconfirmed(ticket, plan, state)
+
+    assert "c2-0" in refused.value.why
+    assert "c1-" not in refused.value.why

@@ -6,7 +6,7 @@ from readystate.adapters.jigs.calls.volume_plan import VolumePlan, WantedVolume,
 from readystate.domain.errors import Invalid
 from readystate.ports.hammer import DriveState, StorageState, VolumeState
 
-SIZES = {"S": ("SSD", 480), "s": ("SSD", 960), "H": ("HDD", 480)}
+SIZES = {"S": ("SSD", 480), "B": ("SSD", 960), "H": ("HDD", 480)}
 
 
 def controller(name: str, drives: str, **volumes: tuple[str, str]) -> StorageState:
@@ -48,7 +48,7 @@ FULL = controller("c1", "S0 S1 S2 S3", a=("RAID1", "S0 S1"), b=("RAID1", "S2 S3"
             id="free drives, by name",
         ),
         pytest.param(
-            [wanted("os")], [controller("c1", "S0 H1 s2 S3")], [], ["os: c1 S0 S3"],
+            [wanted("os")], [controller("c1", "B0 H1 S2 S3")], [], ["os: c1 S2 S3"],
             id="one medium and one size",
         ),
         pytest.param(
@@ -94,6 +94,23 @@ FULL = controller("c1", "S0 S1 S2 S3", a=("RAID1", "S0 S1"), b=("RAID1", "S2 S3"
             [wanted("os"), wanted("data")],
             [controller("c1", "S0 S1 S2 S3 S4", a=("RAID6", "S0 S1 S2 S3"), b=("RAID0", "S4"))],
             ["c1/a"], ["os: c1 S0 S1", "data: c1 S2 S3"], id="what a removal leaves is free",
+        ),
+        pytest.param(
+            [wanted("fast", media="SSD"), wanted("data")],
+            [
+                controller("c1", "H0 H1", b=("RAID1", "H0 H1")),
+                controller("c2", "S0 S1 S2 S3", a=("RAID6", "S0 S1 S2 S3")),
+            ],
+            ["c2/a"],
+            ["fast: c2 S0 S1", "data: c2 S2 S3"],
+            id="what a removal leaves rather than another volume",
+        ),
+        pytest.param(
+            [wanted("a")],
+            [controller("c1", "S0 S1", a=("RAID0", "S0 S1"))],
+            ["c1/a"],
+            ["a: c1 S0 S1"],
+            id="of a wanted name but another level: in the way",
         ),
         pytest.param(
             [wanted("os"), wanted("a")], [FULL], ["c1/b"], ["os: c1 S2 S3"],
