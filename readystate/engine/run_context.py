@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from readystate.domain.answers import record_effect
-from readystate.domain.errors import Stopped, Unsupported
+from readystate.domain.errors import Refused, Stopped, Unsupported
 from readystate.domain.graph import Graph
 from readystate.domain.ids import NodeId, NodeRoleId, RunId
 from readystate.domain.inventory import same_uuid
@@ -124,11 +124,19 @@ class EngineRunContext:
         )
 
     def hammers(self) -> Hammers:
+        """Raises Refused while nothing is proven: one more login with a set that the BMC may refuse
+        would be made without the pause that keeps accounts from being locked."""
         if self._hammers is None:
             endpoints = self.endpoints()
             accesses = self._node.bmc if self._node is not None else ()
             given = {(it.protocol, it.address, it.credential) for it in accesses}
             proven = [it for it in endpoints if (it.protocol, it.address, it.credential) in given]
+            if not proven:
+                raise Refused(
+                    "no credentials of this BMC are proven yet",
+                    why=f"{len(endpoints)} may be tried" if endpoints else "none are known for it",
+                    hint="bind bmc-managed to the node: it tries them one a minute",
+                )
             registry = self._around.hammers
             self._hammers = ProvenFirst(registry.hammers(proven), registry.hammers(endpoints))
         return self._hammers

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
+import pytest
+
+from readystate.domain.errors import Refused
 from readystate.domain.node import BmcAccess, Node
 from readystate.domain.role import Lane
 from readystate.domain.secret import Secret
@@ -71,9 +74,11 @@ def test_the_proven_protocol_is_used_before_a_better_one_that_is_not(make_rig: M
     assert (f"ipmi@{ADDRESS}",) == worker.context.hammers_used()
 
 
-def test_while_nothing_is_proven_the_best_protocol_is_used(make_rig: MakeRig) -> None:
+def test_nobody_logs_in_with_what_is_not_proven(make_rig: MakeRig) -> None:
+    """It would be a trial without the pause that keeps accounts from being locked."""
     worker = Worker(make_rig(make_role("prove", lane=Lane.BMC)))
 
-    worker.context.hammers().pick(PowerControl)
-
-    assert (f"redfish@{ADDRESS}",) == worker.context.hammers_used()
+    with pytest.raises(Refused, match="no credentials of this BMC are proven yet") as caught:
+        worker.context.hammers()
+    assert "bmc-managed" in caught.value.hint
+    assert 4 == len(worker.context.endpoints())
