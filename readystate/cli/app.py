@@ -13,6 +13,7 @@ from readystate.cli import (
     credential,
     deployment,
     event,
+    explain,
     graph,
     intervention,
     lab,
@@ -64,6 +65,7 @@ app.command("commit")(proposal.commit)
 app.add_typer(proposal.app, name="proposals")
 app.command("anneal")(anneal.anneal)
 app.command("why")(why.why)
+app.add_typer(explain.app, name="explain")
 app.command("retry")(intervention.retry)
 app.command("confirm")(intervention.confirm)
 app.command("accept")(intervention.accept)

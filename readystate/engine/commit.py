@@ -108,6 +108,13 @@ def commit_proposal(
     return plan
 
 
+def draft_only(reader: Reader, proposal: Proposal, catalog_of: CatalogOf, now: datetime) -> Draft:
+    """The proposal applied in memory. Raises Conflict where it cannot be committed at all."""
+    cone = _cone_of(reader, proposal, catalog_of)
+    graph = reader.load(cone.units)
+    return draft_proposal(graph, proposal, cone.catalogs, cone.deployments, now, proposal.by)
+
+
 def write_proposal(
     tx: Transaction, proposal: Proposal, catalog_of: CatalogOf, now: datetime, *, by: str
 ) -> None:

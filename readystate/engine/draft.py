@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from readystate.domain.binding import Binder, count_parent
+from readystate.domain.binding import Binder, Candidate, count_parent
 from readystate.domain.catalog import Catalog
 from readystate.domain.deployment import (
     AttachProfiles,
@@ -40,6 +40,7 @@ class Draft:
     recalled: list[NodeRoleId] = field(default_factory=list)
     confirmed: list[NodeRoleId] = field(default_factory=list)
     asked: set[NodeRoleId] = field(default_factory=set)  #: confirmed by name in the proposal
+    looked_at: list[Candidate] = field(default_factory=list)  #: for what is bound, in order
 
 
 def seen_disks(graph: Graph, node_role: NodeRole) -> tuple[str, ...]:
@@ -144,6 +145,7 @@ def _bind(
     binder.finish()
     draft.created = binder.created
     draft.new_edges = binder.new_edges
+    draft.looked_at = binder.trace
 
 
 def _confirm(draft: Draft, item: NodeRoleId, give: Confirmation) -> None:

@@ -16,7 +16,7 @@ from readystate.domain.answers import record_effect, take_answer
 from readystate.domain.digest import read_input
 from readystate.domain.graph import UNKNOWN, Graph
 from readystate.domain.ids import NodeId, NodeRoleId, RunId
-from readystate.domain.node_role import NodeRole, NodeRoleState
+from readystate.domain.node_role import NodeRole
 from readystate.domain.outcome import Outcome, Staged, Succeeded
 from readystate.domain.role import Epoch, Reboot
 from readystate.domain.run import Run, RunKind, RunPhase
@@ -159,8 +159,3 @@ class _Simulation:
             return "{}"
         has_run = node_role.outputs != "{}"
         return node_role.outputs if self.calm and has_run else NOT_KNOWN_YET
-
-
-def is_waiting_for_a_person(graph: Graph, item: NodeRoleId) -> bool:
-    node_role = graph.node_roles[item]
-    return node_role.holds_back and node_role.state is not NodeRoleState.TRANSITION

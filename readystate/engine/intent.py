@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from readystate.domain.attribute import check_settable, check_value
+from readystate.domain.binding import Candidate
 from readystate.domain.catalog import Catalog
 from readystate.domain.declaration import did_you_mean
 from readystate.domain.deployment import (
@@ -29,7 +30,7 @@ from readystate.domain.events import Event
 from readystate.domain.ids import DeploymentId, NodeId, NodeRoleId, RoleName
 from readystate.domain.role import Flag
 from readystate.domain.secret import Secret
-from readystate.engine.commit import CatalogOf
+from readystate.engine.commit import CatalogOf, draft_only
 from readystate.engine.naming import (
     get_deployment_id,
     get_node,
@@ -95,6 +96,17 @@ def propose(
         )
     )
     return proposal
+
+
+def explain_bind(
+    reader: Reader, role: str, node: str, deployment: str, catalog_of: CatalogOf, now: datetime
+) -> Sequence[Candidate]:
+    """Each place that binding `role` would look at for what it needs, in order; changes nothing.
+    `node` may be empty, for a role of the deployment. Raises what planning the binding would."""
+    place = reader.deployment(get_deployment_id(reader, deployment))
+    change = _Reading(reader, place, catalog_of).change(NamedChange("bind", role=role, node=node))
+    asked = Proposal(0, place.id, "", (change,), ProposalState.OPEN, "", now)
+    return draft_only(reader, asked, catalog_of, now).looked_at
 
 
 def discard(tx: Transaction, proposal_id: int, now: datetime, *, by: str) -> Proposal:

@@ -147,6 +147,19 @@ def test_why_tells_cause_and_fix(cli: Cli, api: httpx.Client) -> None:
     assert f"{name}/broken" in everywhere.out
 
 
+def test_explain_bind_tells_each_place_and_binds_nothing(cli: Cli, api: httpx.Client) -> None:
+    name = add_node(api)
+    settled(api, f"{name}/start")
+    found = cli("explain", "bind", "settle", name, "-o", "json").json()
+    told = cli("explain", "bind", "settle", name).out
+
+    assert ("start", "same node", True) in [(it["role"], it["place"], it["taken"]) for it in found]
+    assert "bound here" in told
+    assert 404 == api.get(f"/node-roles/{name}/settle").status_code
+    refused = cli("explain", "bind", "settel", name)
+    assert (refused.code, "settle" in refused.err) == (3, True), refused
+
+
 def test_fix_that_why_names_can_be_typed(cli: Cli, api: httpx.Client) -> None:
     name = add_node(api)
     settled(api, f"{name}/start")
