@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from readystate.domain.answers import begin_stop, cancel_staged
-from readystate.domain.blockers import is_staged
 from readystate.domain.digest import read_input
 from readystate.domain.errors import Conflict, NotFound
 from readystate.domain.events import Event
@@ -16,6 +15,7 @@ from readystate.domain.ids import DeploymentId, NodeId, NodeRoleId, RunId
 from readystate.domain.node_role import Confirmation, NodeRoleState, Verb
 from readystate.domain.outcome import Json
 from readystate.domain.power import PowerAction
+from readystate.domain.power_cycle import is_staged
 from readystate.domain.role import Lane
 from readystate.domain.run import Run, RunKind, RunPhase, StopReason
 from readystate.engine.draft import give_confirmation, seen_disks

@@ -12,13 +12,13 @@ from readystate.domain.blockers import (
     BlockerKind,
     blockers,
     breaker_is_open,
-    cycle_is_due,
     reservation,
 )
 from readystate.domain.digest import read_input
 from readystate.domain.graph import Graph
 from readystate.domain.ids import NodeId, NodeRoleId, RunId
 from readystate.domain.node_role import NodeRole, NodeRoleState, Verb
+from readystate.domain.power_cycle import cycle_is_due
 from readystate.domain.role import Lane, Role
 from readystate.domain.run import Run, RunKind, RunPhase, StopReason, lanes_of
 from readystate.ports.dispatch import WorkKind
