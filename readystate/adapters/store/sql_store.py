@@ -54,7 +54,8 @@ class SqlStore:
             self._seal = load_seal(data_dir / KEY_FILE)
             self._writing = open_engine(url, Access.WRITE)
             self._reading = open_engine(url, Access.READ)
-            self._refuse_second()
+            if self._lock is None:
+                self._take_database()
         except BaseException:
             self._release_lock()
             raise
@@ -64,10 +65,11 @@ class SqlStore:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._writer_thread = self._writer.submit(get_ident).result()
 
-    def _refuse_second(self) -> None:
+    def _take_database(self) -> None:
+        """PostgreSQL: the lock comes with the connection."""
         try:
             with transaction(self._writing):
-                return  # having connected, it holds the lock
+                return
         except HeldElsewhere as error:
             raise Conflict(error.what, why=error.why, hint=error.hint) from error
 
