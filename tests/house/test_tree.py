@@ -204,6 +204,7 @@ def test_every_module_says_what_it_is_for() -> None:
 def test_tests_mirror_the_package() -> None:
     """A unit test of a module stands where the module stands."""
     homes = {path.relative_to(ROOT / "readystate").parent for path in modules("readystate")}
+    homes |= {path.relative_to(ROOT).parent for path in modules("bench")}
     strays = [
         str(path.relative_to(ROOT))
         for path in modules("tests/unit")

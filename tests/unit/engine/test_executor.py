@@ -116,7 +116,11 @@ def test_outputs_are_told_as_json(make_bench: MakeBench) -> None:
     assert (RUN, 1, message().unit) == (answer.run_id, answer.dispatch, answer.unit)
 
 
-@pytest.mark.parametrize("output", [object(), {1, 2}, float("nan"), b"bytes"], ids=repr)
+@pytest.mark.parametrize(
+    "output",
+    [object(), {1, 2}, float("nan"), b"bytes"],
+    ids=["object", "set", "nan", "bytes"],
+)
 def test_outputs_that_are_no_json_fail_the_run(make_bench: MakeBench, output: Any) -> None:
     answer = answer_of(make_bench(lambda: Succeeded({"a": output})))
 
