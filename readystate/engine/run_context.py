@@ -138,7 +138,9 @@ class EngineRunContext:
                     hint="bind bmc-managed to the node: it tries them one a minute",
                 )
             registry = self._around.hammers
-            self._hammers = ProvenFirst(registry.hammers(proven), registry.hammers(endpoints))
+            names = {it.credential for it in proven}
+            known = [it for it in endpoints if it.credential in names]
+            self._hammers = ProvenFirst(registry.hammers(proven), registry.hammers(known))
         return self._hammers
 
     def boot(self) -> BootServices:
@@ -195,8 +197,8 @@ class EngineRunContext:
 
 @dataclass(frozen=True)
 class ProvenFirst:
-    """The `Hammers` port. A set that is not proven is used only for what the proven ones cannot do:
-    every refusal brings a BMC nearer to locking the account."""
+    """The `Hammers` port. What the proven protocols cannot do is asked of the others of the BMC, but
+    only with a set that it has taken already: a refusal brings it nearer to locking the account."""
 
     proven: Hammers
     every: Hammers

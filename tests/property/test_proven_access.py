@@ -82,3 +82,22 @@ def test_nobody_logs_in_with_what_is_not_proven(make_rig: MakeRig) -> None:
         worker.context.hammers()
     assert "bmc-managed" in caught.value.hint
     assert 4 == len(worker.context.endpoints())
+
+
+def test_another_protocol_is_asked_only_with_a_set_that_the_bmc_has_taken(
+    make_rig: MakeRig,
+) -> None:
+    worker = Worker(make_rig(make_role("prove", lane=Lane.BMC)))
+    worker.context.remember({"bmc": [asdict(replace(IPMI, credential="rack"))]})
+    asked: list[set[str]] = []
+
+    class Recording(RedfishFirst):
+        def hammers(self, endpoints: Sequence[BmcEndpoint]) -> FakeHammers:
+            asked.append({item.credential for item in endpoints})
+            return super().hammers(endpoints)
+
+    worker.context._around = replace(worker.context._around, hammers=Recording())
+
+    worker.context.hammers()
+
+    assert [{"rack"}, {"rack"}] == asked
