@@ -197,8 +197,8 @@ class EngineRunContext:
 
 @dataclass(frozen=True)
 class ProvenFirst:
-    """The `Hammers` port. What the proven protocols cannot do is asked of the others of the BMC, but
-    only with a set that it has taken already: a refusal brings it nearer to locking the account."""
+    """The `Hammers` port. What the proven protocols cannot do is asked of the BMC's others, but only
+    with a set that it has taken already: a refusal brings it nearer to locking the account."""
 
     proven: Hammers
     every: Hammers
