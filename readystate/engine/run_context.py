@@ -197,7 +197,7 @@ class EngineRunContext:
 
 @dataclass(frozen=True)
 class ProvenFirst:
-    """The `Hammers` port. What the proven protocols cannot do is asked of the BMC's others, but only
+    """The `Hammers` port. What the proven protocols cannot do is asked of the BMC's others, only
     with a set that it has taken already: a refusal brings it nearer to locking the account."""
 
     proven: Hammers
