@@ -22,7 +22,7 @@ from tests.e2e.racks import Rack, lab_and_server
 
 DOZEN = 12
 #: Seconds that all of it may take on a busy machine; about 80 on an idle one.
-DEADLINE_S = 240.0
+DEADLINE_S = 280.0
 #: How long a BMC that refused us is left alone (`adapters/hammers/credential_trials.py`).
 REFUSAL_WAIT_S = 61.0
 
@@ -216,8 +216,11 @@ def test_a_refusal_stops_until_a_person_says_retry(story: Story) -> None:
     tried = [it for it in json.loads(runs.stdout) if it["role"] == "bmc-managed"]
 
     assert "error" == item.state_before_retry, "it moved though nobody had said retry"
-    assert ["failed", "succeeded"] == [it["outcome"] for it in reversed(tried)]
-    assert ["refused", ""] == [it["error_family"] for it in reversed(tried)]
+    told = [(it["outcome"], it["error_family"]) for it in reversed(tried)]
+    others = [it for it in told if it not in (("failed", "refused"), ("succeeded", ""))]
+    assert 1 == told.count(("failed", "refused"))
+    assert ("succeeded", "") == told[-1]
+    assert {("deferred", "busy")} == set(others), "between two trials it only waits"
 
 
 def test_it_was_refused_often_enough_to_know_and_no_more(story: Story) -> None:

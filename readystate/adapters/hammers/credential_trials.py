@@ -63,8 +63,8 @@ class CredentialTrials:
         When none did, raises what stands in the way: Busy while there is something left to try,
         for the next pass, a minute later, goes on with the next set of the protocol that has
         refused the fewest; else what kept a protocol from answering; Refused only when every
-        protocol refused every set, and a later call begins a new round. Nothing touches the BMC
-        within the minute, except with the set that worked last."""
+        protocol refused every set, and a later call begins a new round when the minute is over.
+        Nothing touches the BMC within the minute, except with the set that worked last."""
         if not endpoints:
             raise Refused("no protocol of a BMC to try", hint="scan for the BMC first")
         by_protocol: dict[str, dict[str, BmcEndpoint]] = {}
@@ -85,8 +85,16 @@ class CredentialTrials:
             return known
 
     def _begin_round(self, bmc: _Bmc, endpoints: Sequence[BmcEndpoint]) -> None:
-        if not self._must_wait(bmc) and all(_login(item) in bmc.refused for item in endpoints):
-            bmc.refused.clear()
+        """Whoever asks again after everything was refused wants all of it tried again, in time."""
+        if not all(_login(item) in bmc.refused for item in endpoints):
+            return
+        if self._must_wait(bmc):
+            raise Busy(
+                f"{endpoints[0].address}: every credential set was refused a moment ago",
+                why="quick trials lock accounts",
+                hint=f"they are tried again at {bmc.next_at:%H:%M:%S} UTC",
+            )
+        bmc.refused.clear()
 
     def _must_wait(self, bmc: _Bmc) -> bool:
         return bmc.next_at is not None and bmc.next_at > self._clock.now()

@@ -111,6 +111,26 @@ def test_when_all_sets_are_refused_a_person_is_asked() -> None:
     assert [("redfish", "site")] == bench.prove("redfish")
 
 
+def test_a_retry_within_the_minute_waits_for_a_new_round() -> None:
+    """A person said retry: that is no reason to ask the person again, nor to try at once."""
+    bench = Bench()
+    for _ in SETS[1:]:
+        with pytest.raises(Busy):
+            bench.prove("redfish")
+        bench.wait()
+    with pytest.raises(Refused):
+        bench.prove("redfish")
+    bench.accepted["redfish"] = "site"
+    before = list(bench.tried)
+
+    with pytest.raises(Busy, match="every credential set was refused"):
+        bench.prove("redfish")
+    assert before == bench.tried
+
+    bench.wait()
+    assert [("redfish", "site")] == bench.prove("redfish")
+
+
 def test_the_proven_set_comes_first_next_time() -> None:
     bench = Bench({"redfish": "vendor"})
     with pytest.raises(Busy):
