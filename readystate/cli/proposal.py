@@ -272,4 +272,6 @@ def _destructive(step: Any) -> str:
     if step["wipe_any"]:
         disks += " (any disk may be wiped)"
     meaning = "the commit confirms it" if step["is_confirmed"] else "only listed, not confirmed"
+    if step["why"] == "confirmed before":
+        meaning = "confirmed before; goes on with this commit"
     return f"{_place_of(step['place'])}: {disks}; {meaning}"

@@ -35,8 +35,8 @@ class PlannedRun:
 @dataclass(frozen=True, slots=True)
 class DestructiveStep:
     place: Place
-    is_confirmed: bool  #: committing the plan confirms it; else it is only listed
-    disks: tuple[str, ...]  #: serials seen so far; none: not seen yet, so blank ones only
+    is_confirmed: bool  #: the plan's commit confirms it, or a person has before; else only listed
+    disks: tuple[str, ...]  #: serials seen when it was confirmed; of others, blank ones only
     wipe_any: bool
     why: str
 

@@ -16,6 +16,7 @@ from readystate.domain.answers import take_answer
 from readystate.domain.events import Event
 from readystate.domain.graph import Gate, Graph
 from readystate.domain.ids import NodeRoleId, RunId
+from readystate.domain.node_role import NodeRoleState
 from readystate.domain.outcome import Errored, NotDone, Outcome, Staged, Succeeded
 from readystate.domain.run import Run, RunKind, RunPhase
 from readystate.engine.planner import Planner, Work, next_look, role_of_run, unit_of_run
@@ -278,16 +279,16 @@ class _Turn:
             node = graph.nodes[run.node_id]
             graph.put_node(replace(node, breaker_until=answer.breaker_until))
         after = graph.runs[run.id]
-        self._record(run, after, answer)
+        self._record(graph, run, after, answer)
         return looked_at
 
-    def _record(self, run: Run, after: Run, answer: Answer) -> None:
+    def _record(self, graph: Graph, run: Run, after: Run, answer: Answer) -> None:
         error = answer.outcome.error if isinstance(answer.outcome, Errored) else None
         if after.is_open and error is None:
             return
         self.tx.record_outcome(
             run.id,
-            outcome=_outcome_word(run, after, answer.outcome),
+            outcome=_outcome_word(graph, run, answer.outcome),
             error_family=error.family if error else "",
             error_message=str(error) if error else "",
             hammers=answer.hammers,
@@ -382,7 +383,8 @@ def _is_here(graph: Graph, unit: Unit) -> bool:
     return unit.id in graph.focus
 
 
-def _outcome_word(run: Run, after: Run, outcome: Outcome | NotDone) -> str:
+def _outcome_word(graph: Graph, run: Run, outcome: Outcome | NotDone) -> str:
+    """`failed` only where nothing tries again by itself."""
     if run.phase is RunPhase.STOPPING and not isinstance(outcome, Succeeded):
         return str(run.stop_reason)
     match outcome:
@@ -391,4 +393,7 @@ def _outcome_word(run: Run, after: Run, outcome: Outcome | NotDone) -> str:
         case Staged():
             return "staged"
         case _:
-            return "failed" if not after.is_open or run.kind is not RunKind.ROLE else "deferred"
+            if run.node_role_id is None:
+                return "failed"
+            state = graph.node_roles[run.node_role_id].state
+            return "failed" if state is NodeRoleState.ERROR else "deferred"

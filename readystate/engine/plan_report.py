@@ -116,13 +116,20 @@ def _destructive(
         steps.append(
             DestructiveStep(
                 place=namer.place(item),
-                is_confirmed=item in draft.confirmed,
+                is_confirmed=confirmation is not None,
                 disks=confirmation.disks if confirmation else (),
                 wipe_any=confirmation.wipe_any if confirmation else False,
-                why="new" if node_role.digest is None else "asked for",
+                why=_why_confirmed(draft, item),
             )
         )
     return tuple(steps)
+
+
+def _why_confirmed(draft: Draft, item: NodeRoleId) -> str:
+    node_role = draft.graph.node_roles[item]
+    if node_role.confirmation is not None and item not in draft.confirmed:
+        return "confirmed before"
+    return "new" if node_role.digest is None else "asked for"
 
 
 class _Namer:
