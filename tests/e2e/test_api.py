@@ -605,6 +605,25 @@ def test_unknown_machine_gets_a_script_that_is_harmless(served: Served) -> None:
     assert answer.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.parametrize("name", ["mac", "uuid", "serial", "arch"])
+@pytest.mark.parametrize("value", ["\x1b[2J", "a\nb", "\x7f", "\x9b2J", "\u202e", "a" * 129])
+def test_machine_that_says_what_no_firmware_says_is_refused_and_not_noted(
+    served: Served, name: str, value: str
+) -> None:
+    asked = httpx.get(f"{served.url}/boot/ipxe", params={name: value}, trust_env=False)
+
+    problem(asked, 400, "bad-request")
+    assert value not in asked.text
+
+
+def test_boot_script_wants_a_mac_that_is_one(served: Served) -> None:
+    def ask(mac: str) -> httpx.Response:
+        return httpx.get(f"{served.url}/boot/ipxe", params={"mac": mac}, trust_env=False)
+
+    problem(ask("52:54:00"), 400, "bad-request")
+    assert [ask(mac).status_code for mac in ("", "52-54-00-AB-CD-EF")] == [200, 200]
+
+
 def test_boot_routes_want_the_token_of_the_boot(served: Served) -> None:
     url = f"{served.url}/boot"
     wrong = {"Authorization": "Bearer wrong"}

@@ -11,11 +11,15 @@ from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import JsonValue
 
+from readystate.domain.errors import BadRequest
+from readystate.domain.ids import parse_mac
 from readystate.engine.access import Unauthenticated
 from readystate.engine.boot_desk import CallbackKind
 from readystate.web.deps import WithServices
 
 router = APIRouter(prefix="/boot", tags=["boot"])
+
+_LONGEST_IDENTITY = 128
 
 _CLOSED: dict[int | str, dict[str, Any]] = {
     403: {"description": "The token opens nothing (any more)."},
@@ -43,12 +47,28 @@ def _presented(
 BootToken = Annotated[str, Depends(_presented)]
 
 
-@router.get("/ipxe", summary="The iPXE script for whoever asks", response_class=PlainTextResponse)
+def _check_identity(name: str, value: str) -> None:
+    """Anybody may ask, and what was asked is kept in events. The value is not repeated."""
+    if len(value) > _LONGEST_IDENTITY or not (value.isascii() and value.isprintable()):
+        raise BadRequest(
+            f"{name} does not identify a machine",
+            why=f"more than {_LONGEST_IDENTITY} characters, or some that are not printable ASCII",
+        )
+
+
+@router.get(
+    "/ipxe",
+    summary="The iPXE script for whoever asks",
+    response_class=PlainTextResponse,
+    responses={400: {"description": "No firmware says such things of itself."}},
+)
 def ipxe_script(
     services: WithServices, mac: str = "", uuid: str = "", serial: str = "", arch: str = ""
 ) -> PlainTextResponse:
+    for name, value in (("mac", mac), ("uuid", uuid), ("serial", serial), ("arch", arch)):
+        _check_identity(name, value)
     script = services.boot_desk.script_for(
-        mac=mac.lower(), uuid=uuid.lower(), serial=serial, arch=arch
+        mac=parse_mac(mac) if mac else "", uuid=uuid.lower(), serial=serial, arch=arch
     )
     return PlainTextResponse(script, headers={"Cache-Control": "no-store"})
 
