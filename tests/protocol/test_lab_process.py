@@ -92,7 +92,7 @@ def test_the_truth_about_a_machine_is_its_whole_inventory(lab: LabProcess) -> No
 
     assert truth["serial"] == truth["inventory"]["serial"]
     assert truth["inventory"]["bmc_address"] == bmc(lab)
-    assert 6 == len(truth["inventory"]["disks"])
+    assert 7 == len(truth["inventory"]["disks"])
 
 
 def test_a_fault_is_planted_and_cleared(lab: LabProcess) -> None:

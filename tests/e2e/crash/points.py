@@ -43,9 +43,9 @@ COMMITS: dict[str, Chain] = {
         after("commit anneal", 8),
     ),
     "later turns": (
-        before("commit anneal", 20),
-        after("commit anneal", 20),
-        after("commit anneal", 10),
+        before("commit anneal", 12),
+        after("commit anneal", 9),
+        after("commit anneal", 5),
     ),
     "facts": (
         *both("commit facts"),
