@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from typing import NoReturn
 
+from readystate.cli.output import escaped
 from readystate.domain.errors import (
     AnnotationsInvalid,
     AttributeMissing,
@@ -101,5 +102,5 @@ def error_text(error: ReadystateError) -> str:
 
 
 def leave(error: ReadystateError) -> NoReturn:
-    sys.stderr.write(error_text(error))
+    sys.stderr.write(escaped(error_text(error), keep="\n"))
     sys.exit(exit_code(error))

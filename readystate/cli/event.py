@@ -50,8 +50,7 @@ def _follow(api: "Api", after: int | None, kind: list[str], node: str, output: F
         try:
             for event in api.events("/events/stream", last_id=last_id, kind=kind, node=node):
                 last_id, heard = event.id, True
-                text = _line(event.data) if output is Format.TABLE else json.dumps(event.data)
-                sys.stdout.write(text + "\n")
+                say(_line(event.data) if output is Format.TABLE else json.dumps(event.data))
                 sys.stdout.flush()
         except Unreachable as error:
             if not heard:

@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
@@ -58,14 +59,24 @@ def show_data(data: Any, output: Format) -> None:
         sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
+def escaped(text: str, *, keep: str = "") -> str:
+    """Control characters made visible: what devices tell must not command the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        f"\\x{ord(char):02x}" if unicodedata.category(char) == "Cc" and char not in keep else char
+        for char in text
+    )
+
+
 def say(text: str) -> None:
     """A line for people on standard output."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(escaped(text) + "\n")
 
 
 def tell(text: str) -> None:
     """A line that is no part of the answer: progress, remarks."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(escaped(text) + "\n")
 
 
 def _print_table(items: Sequence[Row], columns: Columns) -> None:
@@ -80,7 +91,7 @@ def _print_table(items: Sequence[Row], columns: Columns) -> None:
     for heading in columns:
         table.add_column(heading, no_wrap=True)
     for item in items:
-        cells = [cell(item) for cell in columns.values()]
+        cells = [escaped(cell(item)) for cell in columns.values()]
         table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells))
     console.print(table)
     for line in page.getvalue().splitlines():

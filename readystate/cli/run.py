@@ -11,6 +11,7 @@ from readystate.cli.output import (
     Format,
     Output,
     clock,
+    escaped,
     say,
     show_data,
     show_fields,
@@ -92,7 +93,7 @@ def show_log(
     with connect() as api:
         while True:
             text, headers = api.text(f"/runs/{run}/log", offset=offset)
-            sys.stdout.write(text)
+            sys.stdout.write(escaped(text, keep="\n\t"))
             sys.stdout.flush()
             offset = int(headers["X-Next-Offset"])
             if not text and (not follow or headers["X-Run-Open"] == "false"):
