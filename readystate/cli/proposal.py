@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from readystate.cli.output import Columns, Format, Output, clock, say, show_data, show_list
-from readystate.domain.errors import BadRequest, Conflict, NotFound
+from readystate.cli.errors import ServerFailed
+from readystate.cli.output import Columns, Format, Output, clock, say, show_data, show_list, tell
+from readystate.domain.errors import BadRequest, Conflict, NotFound, ReadystateError, Unreachable
 
 if TYPE_CHECKING:
     from readystate.cli.client import Api
@@ -96,7 +97,12 @@ def plan(
             }
             proposal = api.post("/proposals", body)["id"]
         number = proposal if proposal is not None else _only_open(api)
-        shown = api.get(f"/proposals/{number}/plan")
+        try:
+            shown = api.get(f"/proposals/{number}/plan")
+        except ReadystateError as error:
+            if changes and not isinstance(error, Unreachable | ServerFailed):
+                _discard_own(api, number)
+            raise
     if output is not Format.TABLE:
         show_data({"proposal": number, **shown}, output)
         return
@@ -215,6 +221,14 @@ def _bindings(api: "Api", roles: Any, nodes: str, deployment: str) -> list[dict[
     else:
         names = [it.strip() for it in nodes.split(",") if it.strip()] or [""]
     return [{"change": "bind", "role": role, "node": name} for role in roles for name in names]
+
+
+def _discard_own(api: "Api", number: int) -> None:
+    """Whoever was refused a plan does not know of the proposal that was made for it."""
+    try:
+        api.delete(f"/proposals/{number}")
+    except ReadystateError:
+        tell(f"readystate: proposal {number} stays open; discard it")
 
 
 def _only_open(api: "Api") -> int:

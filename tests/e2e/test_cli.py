@@ -114,6 +114,16 @@ def test_plan_for_people_names_what_is_destroyed(cli: Cli, api: httpx.Client) ->
     assert cli("proposals", "discard", number).code == 0
 
 
+def test_refused_plan_leaves_no_proposal_behind(cli: Cli, api: httpx.Client) -> None:
+    name = add_node(api, goal="settle")
+    settled(api, f"{name}/start")
+    before = cli("proposals", "list", "--open", "-o", "json").json()
+    said = cli("plan", "--recommit", f"{name}/start")
+
+    assert said.code == 5
+    assert before == cli("proposals", "list", "--open", "-o", "json").json()
+
+
 def test_commit_asks_before_it_does(cli: Cli, api: httpx.Client) -> None:
     name = add_node(api)
     number = str(cli("plan", "--bind", "settle", "--nodes", name, "-o", "json").json()["proposal"])
