@@ -34,6 +34,7 @@ from readystate.engine.commit import write_proposal
 from readystate.engine.executor import Executor
 from readystate.engine.run_context import Surroundings
 from readystate.engine.sightings import enroll_sightings, record_sighting
+from readystate.lab.boot_placeholders import put_boot_placeholders
 from readystate.ports.jig import RunContext, Ticket
 from readystate.ports.store import CredentialSet, Transaction
 from readystate.shipped import Shipped, shipped_path
@@ -88,10 +89,11 @@ def _wire(store: SqlStore, folder: Path, machines: "_Machines") -> Annealer:
         ),
         own_key="ssh-ed25519 AAAA bench",
     )
+    put_boot_placeholders(folder / "boot")
     desk = BootDesk(
         store,
         clock,
-        BootTemplates(shipped_path(Shipped.PXE)),
+        BootTemplates(shipped_path(Shipped.PXE), folder / "boot"),
         "http://127.0.0.1:8000",
         lambda: annealer.wake(),
     )

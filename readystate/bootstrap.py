@@ -65,6 +65,7 @@ from readystate.web.deps import Services
 
 log = logging.getLogger(__name__)
 
+BOOT_FILES = "boot"  #: in data_dir: kernels and images that machines fetch
 SYSTEM = "system"  #: the root of all deployments
 TOKEN_FILE = "api-token"  #: in data_dir, for the CLI on this machine  # noqa: S105
 #: Runs that are under way may finish; what does not is taken up again at the next start.
@@ -198,7 +199,8 @@ def _wire(
     )
     run_log = FileRunLog(data_dir / "runs")
     progress = Progress()
-    desk = BootDesk(store, clock, BootTemplates(shipped_path(Shipped.PXE)), settings.api_url, wake)
+    templates = BootTemplates(shipped_path(Shipped.PXE), data_dir / BOOT_FILES)
+    desk = BootDesk(store, clock, templates, settings.api_url, wake)
     around = Surroundings(store, clock, run_log, hammers, desk.services_for, wake, progress.show)
     executor = Executor(
         _jigs(folder, connections, call), around, report=lambda answer: annealer.take(answer)
@@ -220,7 +222,7 @@ def _wire(
         scans=Scans(store, scanner, clock),
         progress=progress,
         boot_desk=desk,
-        boot_file=BootFiles(data_dir / "boot").read,
+        boot_file=BootFiles(data_dir / BOOT_FILES).read,
         ssh_key=lambda: public_key_line(identity),
         is_annealing=thread.is_alive,
     )

@@ -52,11 +52,14 @@ def up(
     ssh_port: Annotated[int | None, typer.Option(help="Default: 22, else 2222.")] = None,
 ) -> None:
     """Put a virtual rack on the loopback interface, powered off."""
+    from readystate.bootstrap import BOOT_FILES
+    from readystate.lab.boot_placeholders import put_boot_placeholders
     from readystate.lab.process import LabWish, run_lab, spawn_lab
     from readystate.lab.rack_plan import MIXED
     from readystate.settings import load_settings
 
     settings = load_settings()
+    put_boot_placeholders(settings.data_dir / BOOT_FILES)
     wish = LabWish(
         state_dir=(state_dir or settings.data_dir / LAB_DIR).absolute(),
         boot_url=boot_url or settings.api_url,

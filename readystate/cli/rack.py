@@ -42,7 +42,6 @@ _DISCOVERY_S = 15.0
 #: What an idle node waits for is asked again after this.
 _BLOCKER_AGE_S = 1.0
 _SLOWEST_SHOWN = 5
-_BOOT_FILES = ("vmlinuz", "initrd.img")
 INTERRUPTED = 130  #: as shells say it for SIGINT
 
 
@@ -128,6 +127,7 @@ def empty_state_dir(folder: Path) -> None:
 
 def _serve(wish: RackWish, lab: "LabProcess") -> int:
     from readystate import bootstrap
+    from readystate.lab.boot_placeholders import put_boot_placeholders
     from readystate.settings import load_settings
 
     status = lab.client.status()
@@ -140,23 +140,13 @@ def _serve(wish: RackWish, lab: "LabProcess") -> int:
         ipmi_port=status["ports"]["ipmi"],
         redfish_port=status["ports"]["redfish"],
     )
-    _put_boot_files(settings.data_dir / "boot")
+    put_boot_placeholders(settings.data_dir / bootstrap.BOOT_FILES)
     guide = _Guide(wish, settings, lab)
     # The tour ends the server by SIGTERM; when Ctrl-C was faster, that one must hurt nobody.
     signal.signal(signal.SIGTERM, guide.take_signal)
     with (wish.state_dir / LOG_FILE).open("w") as log:
         bootstrap.serve(settings, say=lambda _line: None, started=guide.start, log_stream=log)
     return guide.end()
-
-
-def _put_boot_files(folder: Path) -> None:
-    """What the boot environments name as kernel and live image: machines of the lab fetch them as
-    real ones would, and have a live image of their own."""
-    from readystate.adapters.boot.templates import DISCOVERY
-
-    (folder / DISCOVERY).mkdir(parents=True)
-    for name in _BOOT_FILES:
-        (folder / DISCOVERY / name).write_bytes(b"of a lab")
 
 
 @dataclass

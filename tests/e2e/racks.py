@@ -18,6 +18,7 @@ import httpx
 from readystate.cli.client import Api
 from readystate.cli.target import Target
 from readystate.domain.secret import Secret
+from readystate.lab.boot_placeholders import put_boot_placeholders
 from readystate.lab.control_client import LabClient
 from readystate.lab.process import LabProcess, LabWish, spawn_lab
 from tests.e2e.serving import free_port
@@ -99,19 +100,11 @@ def lab_and_server(nodes: int, *, pace: float = 1.0, log_level: str = "debug") -
         data_dir, output = Path(folder) / "data", Path(folder) / "output"
         lab = spawn_lab(LabWish(Path(folder) / "lab", url, nodes=nodes, pace=pace))
         try:
-            put_boot_files(data_dir)
+            put_boot_placeholders(data_dir / "boot")
             with _server(lab, port, data_dir, output, log_level) as pid:
                 yield Rack(url, data_dir, lab.client, output, (pid, lab.process.pid))
         finally:
             lab.stop()
-
-
-def put_boot_files(data_dir: Path) -> None:
-    """Kernel and live image, as far as a machine of the lab looks at them."""
-    folder = data_dir / "boot" / "discovery"
-    folder.mkdir(parents=True)
-    for name in ("vmlinuz", "initrd.img"):
-        (folder / name).write_bytes(b"of a lab")
 
 
 @contextmanager

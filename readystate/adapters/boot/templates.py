@@ -29,9 +29,13 @@ class _Bootenv:
 
 
 class BootTemplates:
-    """Implements `ports.boot_services.BootRenderer`. Raises Invalid for a folder that is broken."""
+    """Implements `ports.boot_services.BootRenderer`. Raises Invalid for a folder that is broken.
 
-    def __init__(self, folder: Path) -> None:
+    `files` is where kernels and initrds are served from: one that is missing is found when a boot
+    is wished for, not by a machine that asks for it in vain."""
+
+    def __init__(self, folder: Path, files: Path) -> None:
+        self._files = files
         self._jinja = Environment(
             loader=FileSystemLoader(folder),
             undefined=StrictUndefined,
@@ -49,12 +53,22 @@ class BootTemplates:
         return tuple(self._bootenvs)
 
     def check(self, wish: BootWish) -> None:
-        if wish.kind is not BootKind.LOCAL and _name_of(wish) not in self._bootenvs:
+        if wish.kind is BootKind.LOCAL:
+            return
+        bootenv = self._bootenvs.get(_name_of(wish))
+        if bootenv is None:
             raise Invalid(
                 f"no boot environment {_name_of(wish)!r}",
                 why=f"there are {', '.join(self._bootenvs) or 'none'}",
                 hint="correct os/bootenv for this node",
             )
+        for path in (bootenv.kernel, bootenv.initrd):
+            if not (self._files / path).is_file():
+                raise Invalid(
+                    f"boot environment {bootenv.name!r} lacks {path}",
+                    why=f"there is no {self._files / path}",
+                    hint="put it there, then retry; `readystate lab up` makes one for a lab",
+                )
 
     def script(self, wish: BootWish, values: Mapping[str, str]) -> str:
         if wish.kind is BootKind.LOCAL:

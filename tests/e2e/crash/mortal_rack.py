@@ -21,9 +21,9 @@ from readystate.cli.rack_tour import DEPLOYMENT, RackTour
 from readystate.cli.target import Target
 from readystate.domain.errors import Conflict, Unreachable
 from readystate.domain.secret import Secret
+from readystate.lab.boot_placeholders import put_boot_placeholders
 from readystate.lab.process import LabProcess, LabWish, read_login, spawn_lab
 from tests.e2e.crash.victim import Point, run_victim
-from tests.e2e.racks import put_boot_files
 from tests.e2e.serving import free_port
 
 NODES = 3
@@ -223,7 +223,7 @@ def mortal_rack(database_url: str = "") -> Iterator[MortalRack]:
         )
         lab = spawn_lab(wish)
         rack = MortalRack(folder, lab, port, database_url)
-        put_boot_files(rack.data_dir)
+        put_boot_placeholders(rack.data_dir / "boot")
         try:
             yield rack
         finally:
