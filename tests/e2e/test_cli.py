@@ -422,12 +422,15 @@ def test_answer_of_a_stranger_is_a_failure_of_the_server(
 def test_check_needs_no_server(cli: Cli, tmp_path: Path) -> None:
     folder = tmp_path / "annotations"
     folder.mkdir()
+    empty = cli("check", str(folder))
     (folder / "a.yml").write_text("role: a\nsummary: A.\njig: noop\n")
     sound = cli("check", str(folder))
     (folder / "b.yml").write_text("role: c\nsummary: B.\njig: noop\nrequires: [none]\n")
     broken = cli("check", str(folder))
     as_json = cli("check", str(folder), "-o", "json")
 
+    assert empty.code == 1
+    assert f"no annotation files in {folder}" in empty.out
     assert (sound.code, sound.out) == (0, f"{folder}: sound\n")
     assert broken.code == 1
     assert "annotations/b.yml:4" in broken.out

@@ -20,10 +20,22 @@ def check_folder(folder: Path) -> tuple[AnnotationInvalid, ...]:
     if not folder.is_dir():
         raise NotFound(f"no folder {folder}", hint="name a folder of annotations")
     files = AnnotationFiles.read(folder)
+    if not files.roles and not files.problems:
+        return (_nothing_in(folder),)
     declared, problems = declare_roles(files)
     problems += catalog_problems(declared, unread(files, declared))
     _, more = load_profiles(folder, declared)
     return AnnotationsInvalid([*problems, *more, *_quirk_problems(folder)]).problems
+
+
+def _nothing_in(folder: Path) -> AnnotationInvalid:
+    return AnnotationInvalid(
+        f"no annotation files in {folder}",
+        file=folder.name,
+        line=1,
+        why="none of its files ends in .yml or .yaml",
+        hint="name the folder that holds the annotations",
+    )
 
 
 def _quirk_problems(folder: Path) -> tuple[AnnotationInvalid, ...]:

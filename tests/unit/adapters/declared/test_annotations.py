@@ -150,6 +150,14 @@ def test_a_folder_that_is_not_there_is_not_a_sound_one(tmp_path: Path) -> None:
         check_folder(tmp_path / "nowhere")
 
 
+def test_a_folder_without_annotations_is_not_a_sound_one(tmp_path: Path) -> None:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "README.md").write_text("Nothing yet.\n")
+
+    (problem,) = check_folder(tmp_path)
+    assert f"no annotation files in {tmp_path}" in problem.what
+
+
 def test_an_unreadable_file_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "web.yml").mkdir()
 
